@@ -1,0 +1,60 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-long check lint lock benchmarks clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## Create .venv and install the locked, hashed requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	  f"Python {v[0]}.{v[1]} found; 3.11, 3.12 or 3.13 is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@echo "==> Creating $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "==> Installing the locked requirements (about 600 MB, minutes on a slow line)"
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## From sample recordings to reporting tables, with what to look at next
+	@$(BIN)/nurseconv demo
+
+up: $(STAMP) ## Serve the Dagster UI, daemon and sensors on this machine
+	@$(BIN)/nurseconv up
+
+down: $(STAMP) ## Stop the embedded Postgres of this home
+	@$(BIN)/nurseconv down
+
+test: $(STAMP) ## Run the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+
+test-long: $(STAMP) ## Run the longer suites too (kills, large batches)
+	$(BIN)/python -m pytest -m long -s
+
+check: $(STAMP) lint ## Every check but the tests: style, types, layers, definitions, dbt
+	$(BIN)/nurseconv doctor --definitions
+
+lint: $(STAMP) ## Style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Renew the locks in requirements/
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	  --custom-compile-command "make lock" --extra offline pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	  --custom-compile-command "make lock" --all-extras --constraint requirements/runtime.txt pyproject.toml \
+	  -o requirements/dev.txt
+
+benchmarks: $(STAMP) ## Print the figures of benchmarks/
+	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## Remove the home and the virtual environment (recordings and results in the home go too)
+	-test -x $(BIN)/nurseconv && $(BIN)/nurseconv down
+	rm -rf .nurseconv $(VENV)

@@ -1,0 +1,171 @@
+"""The error tree: every exception the product raises on purpose, and whether trying again can help.
+
+    NurseconvError
+    +-- TransientError             trying again, unchanged, can help
+    |   +-- StoreUnavailableError  Postgres did not answer
+    |   +-- VaultUnavailableError  the vault's disk is full or gone
+    |   +-- LeaseLostError         another run took this upload over; this one must stop writing
+    |   +-- UploadBusyError        another run holds this upload's lease
+    |   +-- MartsBusyError         another dbt build holds the lock
+    +-- PermanentError             trying again, unchanged, cannot help
+        +-- SettingsError          a setting has a value that is not allowed
+        +-- CatalogueError         the catalogue or rubric file is wrong
+        +-- WeightsMissingError    a model's weights were found nowhere
+        +-- ModelError             a model is there but cannot be used
+        +-- UnknownUploadError     no such upload
+        +-- IdentityConflictError  the same key arrived with other bytes
+        +-- StageFailedError       some uploads of a batch failed; the ledger says which and why
+        +-- BuildError             the reporting tables could not be built
+        +-- SchemaError            the database's schema is not the one this version needs
+
+When to add here: when a caller must tell a new failure apart. Add the leaf, its row in `VERDICTS`, and a raise.
+What to keep out: outcomes that are results, not failures (`no_speech`, refusals of a file): those are values.
+Messages carry ids, counts and settings; never a conversation's words, a person's name or a file name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class NurseconvError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: what was found, what is allowed and what to do, in one or two sentences.
+        code: stable, snake_case; stored in the ledger and shown to callers.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class TransientError(NurseconvError):
+    """Trying the same again later can help."""
+
+    code = "transient"
+
+
+class PermanentError(NurseconvError):
+    """Trying the same again cannot help; something has to change first."""
+
+    code = "permanent"
+
+
+class StoreUnavailableError(TransientError):
+    """Postgres did not answer."""
+
+    code = "store_unavailable"
+
+
+class VaultUnavailableError(TransientError):
+    """The vault cannot be read or written (disk full, mount gone)."""
+
+    code = "vault_unavailable"
+
+
+class LeaseLostError(TransientError):
+    """Another attempt owns this upload now; the writer must stop."""
+
+    code = "lease_lost"
+
+
+class UploadBusyError(TransientError):
+    """Another run holds the lease of this upload."""
+
+    code = "upload_busy"
+
+
+class MartsBusyError(TransientError):
+    """Another dbt build is running; one at a time."""
+
+    code = "marts_busy"
+
+
+class SettingsError(PermanentError):
+    """A setting has a value that is not allowed."""
+
+    code = "bad_setting"
+
+
+class CatalogueError(PermanentError):
+    """The catalogue or rubric file is wrong; the message has the line and the reason."""
+
+    code = "bad_catalogue"
+
+
+class WeightsMissingError(PermanentError):
+    """A model's weights were found in none of the places looked at."""
+
+    code = "weights_missing"
+
+
+class ModelError(PermanentError):
+    """A model was found but cannot be used."""
+
+    code = "model_unusable"
+
+
+class UnknownUploadError(PermanentError):
+    """No upload has this id."""
+
+    code = "unknown_upload"
+
+
+class IdentityConflictError(PermanentError):
+    """The same idempotency key arrived before with other bytes."""
+
+    code = "identity_conflict"
+
+
+class StageFailedError(PermanentError):
+    """Some uploads of a batch failed in a stage; the ledger has each one's reason."""
+
+    code = "stage_failed"
+
+
+class BuildError(PermanentError):
+    """dbt could not build or test the reporting tables."""
+
+    code = "marts_failed"
+
+
+class SchemaError(PermanentError):
+    """The database's schema is older or newer than this version needs."""
+
+    code = "schema_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an error means at the two edges of the product.
+
+    Args:
+        retry: whether Dagster may retry the step (`Failure.allow_retries`).
+        http_status: the status an HTTP caller gets.
+    """
+
+    retry: bool
+    http_status: int
+
+
+VERDICTS: dict[type[NurseconvError], Verdict] = {
+    StoreUnavailableError: Verdict(retry=True, http_status=503),
+    VaultUnavailableError: Verdict(retry=True, http_status=503),
+    LeaseLostError: Verdict(retry=False, http_status=409),
+    UploadBusyError: Verdict(retry=False, http_status=409),
+    MartsBusyError: Verdict(retry=True, http_status=503),
+    SettingsError: Verdict(retry=False, http_status=500),
+    CatalogueError: Verdict(retry=False, http_status=500),
+    WeightsMissingError: Verdict(retry=False, http_status=500),
+    ModelError: Verdict(retry=False, http_status=500),
+    UnknownUploadError: Verdict(retry=False, http_status=404),
+    IdentityConflictError: Verdict(retry=False, http_status=409),
+    StageFailedError: Verdict(retry=False, http_status=500),
+    BuildError: Verdict(retry=False, http_status=500),
+    SchemaError: Verdict(retry=False, http_status=500),
+}

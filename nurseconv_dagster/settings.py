@@ -1,0 +1,164 @@
+"""The one list of environment variables: names, types, defaults, limits.
+
+What lives here: `Settings`, read from the environment and `.env`, and `load_settings()`, which turns a wrong value
+into one sentence with its name, what was found and what is allowed.
+When to add here: a new setting, once the code that honours it is there; add it to `.env.example` and
+`docs/configuration.md` in the same commit (a test compares the three).
+What to keep out: anything computed at import; anything that opens a file or a connection.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from nurseconv_dagster.errors import SettingsError
+
+WHISPER_SIZES = ("tiny", "base", "small", "medium", "large")
+AUDIO_FORMATS = ("mp3", "wav", "m4a", "ogg", "flac", "webm")
+PROVIDERS = ("local", "rules")
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Every setting of the product; see `docs/configuration.md` for what each does."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=False
+    )
+
+    # place
+    nurseconv_home: Path = Path(".nurseconv")
+    database_url: str = ""
+    dagster_database_url: str = ""
+    upload_dir: str = ""
+    after_ingest: Literal["leave", "delete"] = "leave"
+    stable_after_s: float = Field(5.0, ge=0, le=3600)
+    timezone: str = "UTC"
+    catalogue_file: Path | None = None
+    rubric_file: Path | None = None
+    default_profile: str = "general"
+
+    # intake
+    max_file_size: int = Field(104_857_600, ge=1)
+    allowed_audio_formats: CommaList = AUDIO_FORMATS
+    max_duration_s: float = Field(4 * 3600.0, gt=0)
+
+    # speech
+    whisper_model: str = "base"
+    whisper_device: Literal["cpu", "cuda", "auto"] = "auto"
+    whisper_compute_type: Literal["default", "auto", "int8", "int8_float16", "int8_float32", "float16", "float32"] = (
+        "int8"
+    )
+    whisper_batch_size: int = Field(8, ge=1, le=128)
+    whisper_beam_size: int = Field(5, ge=1, le=20)
+    whisper_language: str = ""
+    whisper_task: Literal["transcribe", "translate"] = "transcribe"
+
+    # answers
+    provider_order: CommaList = PROVIDERS
+    qa_model: str = "bundled"
+    max_question_length: int = Field(512, ge=16, le=4096)
+    max_context_length: int = Field(4096, ge=256, le=100_000)
+    confidence_threshold: float = Field(0.5, ge=0, le=1)
+
+    # running
+    batch_max_uploads: int = Field(50, ge=1, le=1000)
+    batch_max_audio_s: float = Field(3600.0, gt=0)
+    lease_s: float = Field(15.0, ge=1, le=3600)
+    reconcile_every_s: int = Field(30, ge=5, le=3600)
+    stale_after_s: float = Field(7200.0, gt=0)
+    max_attempts: int = Field(3, ge=1, le=20)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("allowed_audio_formats", "provider_order", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_audio_formats")
+    @classmethod
+    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _subset(value, AUDIO_FORMATS)
+
+    @field_validator("provider_order")
+    @classmethod
+    def _known_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _subset(value, PROVIDERS)
+
+    @field_validator("whisper_model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        if value in WHISPER_SIZES or Path(value).is_dir():
+            return value
+        raise ValueError(f"allowed: {', '.join(WHISPER_SIZES)}, or a folder that exists and holds a CTranslate2 model")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
+        return value
+
+    @field_validator("upload_dir")
+    @classmethod
+    def _local_bucket(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("allowed: the path of a folder")
+        return value
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder of everything that persists on one machine, as an absolute path."""
+        return self.nurseconv_home.expanduser().resolve()
+
+    @property
+    def bucket_dir(self) -> Path:
+        """The upload bucket's folder; `uploads` in the home when `UPLOAD_DIR` is empty."""
+        return Path(self.upload_dir).expanduser().resolve() if self.upload_dir else self.home / "uploads"
+
+    @property
+    def vault_dir(self) -> Path:
+        """The content-addressed vault's folder."""
+        return self.home / "vault"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which weeks and days of the marts are cut."""
+        return ZoneInfo(self.timezone)
+
+
+def load_settings() -> Settings:
+    """Settings from the environment and `.env`.
+
+    Raises:
+        SettingsError: a value is not allowed; names each one, what was found and what is allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(item) for item in error.errors(include_url=False))) from None
+
+
+def _subset(value: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [item for item in value if item not in allowed]
+    if unknown or not value:
+        raise ValueError(f"allowed: one or more of {', '.join(allowed)}, separated by commas")
+    return value
+
+
+def _explain(item: ErrorDetails) -> str:
+    """One sentence for one pydantic error: name, found, allowed."""
+    name = ".".join(str(part) for part in item["loc"]).upper()
+    reason = str(item["msg"]).removeprefix("Value error, ")
+    return f"{name}={item['input']!s} is not allowed: {reason[:1].lower() + reason[1:]}"

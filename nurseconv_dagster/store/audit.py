@@ -1,0 +1,77 @@
+"""The audit log: who did what to which upload, append-only and hash-chained.
+
+What lives here: `record()` inside the caller's transaction; `seal()`, which chains what is not chained yet;
+`verify()`, which recomputes the chain.
+When to add here: a new kind of access or change calls `record()`; this file stays.
+What to keep out: words, names, file names. A trigger sees to it that rows only ever gain their chain columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
+
+from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.tables import audit_log
+
+GENESIS = "0" * 64
+_LOCK = "select pg_advisory_xact_lock(hashtext('nurseconv:audit'))"
+
+
+def record(connection: Connection, actor: str, action: str, subject: str | None, details: dict[str, Any]) -> None:
+    """One audit row, written in the caller's transaction; it is chained later by `seal()`."""
+    connection.execute(insert(audit_log).values(actor=actor, action=action, subject=subject, details=details))
+
+
+def seal(engine: Engine) -> int:
+    """How many rows were chained now. One sealer at a time, so that requests need no lock."""
+    with transaction(engine) as connection:
+        connection.execute(text(_LOCK))
+        last = connection.execute(
+            select(audit_log.c.chain_no, audit_log.c.row_hash)
+            .where(audit_log.c.chain_no.is_not(None))
+            .order_by(audit_log.c.chain_no.desc())
+            .limit(1)
+        ).first()
+        number, previous = (last.chain_no, last.row_hash) if last else (0, GENESIS)
+        rows = connection.execute(
+            select(audit_log).where(audit_log.c.chain_no.is_(None)).order_by(audit_log.c.seq).limit(1000)
+        ).all()
+        for row in rows:
+            number, digest = number + 1, _row_hash(row, previous)
+            connection.execute(
+                update(audit_log)
+                .where(audit_log.c.seq == row.seq)
+                .values(chain_no=number, previous_hash=previous, row_hash=digest)
+            )
+            previous = digest
+        return len(rows)
+
+
+def verify(engine: Engine) -> tuple[int, int | None]:
+    """How many chained rows are right, and the sequence number of the first that is not (null when all are)."""
+    n_right, previous = 0, GENESIS
+    with transaction(engine) as connection:
+        rows = connection.execute(
+            select(audit_log).where(audit_log.c.chain_no.is_not(None)).order_by(audit_log.c.chain_no)
+        )
+        for row in rows:
+            if row.chain_no != n_right + 1 or row.previous_hash != previous or row.row_hash != _row_hash(row, previous):
+                return n_right, row.seq
+            n_right, previous = n_right + 1, row.row_hash
+    return n_right, None
+
+
+def n_unsealed(engine: Engine) -> int:
+    """Rows that wait for the sealer."""
+    with transaction(engine) as connection:
+        query = select(func.count()).select_from(audit_log).where(audit_log.c.chain_no.is_(None))
+        return connection.execute(query).scalar_one()
+
+
+def _row_hash(row: Row[Any], previous: str) -> str:
+    body = [previous, row.seq, row.at.isoformat(), row.actor, row.action, row.subject, row.details]
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""The connection to Postgres: spellings of its address, the engine, and what "unreachable" looks like.
+
+What lives here: `app_url()`, `dagster_url()`, `open_engine()`, `transaction()`.
+When to add here: a connection option that every query needs.
+What to keep out: queries; starting a server (operations).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+
+from nurseconv_dagster.errors import SettingsError, StoreUnavailableError
+from nurseconv_dagster.settings import Settings
+
+EMBEDDED_FILE = "postgres.json"
+APP_DATABASE = "nurse_conversations"
+DAGSTER_DATABASE = "nurseconv_dagster"
+PIPELINE_ROLE = "nurseconv_pipeline"
+
+_SCHEME = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
+
+
+def app_url(settings: Settings) -> URL:
+    """The app database's address with the psycopg 3 driver, from `DATABASE_URL` or the home's embedded server.
+
+    Raises:
+        SettingsError: the address is not a Postgres one, or it is empty and the home has no embedded server yet.
+    """
+    if settings.database_url:
+        return parse_url(settings.database_url, "DATABASE_URL", "postgresql+psycopg")
+    return embedded_url(settings.home, APP_DATABASE).set(drivername="postgresql+psycopg")
+
+
+def dagster_url(settings: Settings) -> URL:
+    """Dagster's own database; always psycopg2, which dagster-postgres needs and SQLAlchemy 2.1 no longer implies."""
+    if settings.dagster_database_url:
+        return parse_url(settings.dagster_database_url, "DAGSTER_DATABASE_URL", "postgresql+psycopg2")
+    if settings.database_url:
+        return app_url(settings).set(drivername="postgresql+psycopg2", database=DAGSTER_DATABASE)
+    return embedded_url(settings.home, DAGSTER_DATABASE).set(drivername="postgresql+psycopg2")
+
+
+def parse_url(text: str, name: str, driver: str) -> URL:
+    """An address in any spelling of postgres://, with the driver asked for.
+
+    Raises:
+        SettingsError: not a Postgres address; names the setting, never shows the password.
+    """
+    if not _SCHEME.match(text):
+        raise SettingsError(
+            f"{name} must be a Postgres address such as postgresql://user:password@host:5432/database; "
+            f"found one that begins with {text.partition('://')[0][:20]!r}. Leave it empty for the embedded server."
+        )
+    try:
+        return make_url(_SCHEME.sub("postgresql://", text)).set(drivername=driver)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            f"{name} cannot be read as an address; percent-encode special characters in user and password."
+        ) from None
+
+
+def embedded_url(home: Path, database: str) -> URL:
+    """The address of one database on the home's embedded server, as the pipeline's role.
+
+    Raises:
+        SettingsError: this home has no embedded server yet.
+    """
+    file = home / EMBEDDED_FILE
+    if not file.exists():
+        raise SettingsError(
+            f"DATABASE_URL is empty and the home {home} has no embedded server yet; "
+            "run `nurseconv migrate` (or `make demo`), or set DATABASE_URL."
+        )
+    facts = json.loads(file.read_text())
+    return URL.create(
+        "postgresql",
+        username=PIPELINE_ROLE,
+        password=facts["passwords"][PIPELINE_ROLE],
+        host="127.0.0.1",
+        port=facts["port"],
+        database=database,
+    )
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine with a small pool: run workers are many and short-lived, and the server's connections are few."""
+    return create_engine(
+        url,
+        pool_size=2,
+        max_overflow=4,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an exception must not show what a statement carried
+        connect_args={"connect_timeout": 10, "application_name": "nurseconv", "options": "-c timezone=UTC"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction.
+
+    Raises:
+        StoreUnavailableError: Postgres did not answer; the message names host and port, nothing else.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (OperationalError, InterfaceError) as error:
+        where = f"{engine.url.host}:{engine.url.port or 5432}"
+        raise StoreUnavailableError(
+            f"the database at {where} did not answer or broke off ({type(error.orig).__name__}). "
+            "Check that Postgres runs and that DATABASE_URL is right; `nurseconv doctor` tests each part."
+        ) from None

@@ -1,0 +1,142 @@
+"""Lists for people: what is where, what went wrong, what may be exported; and the signs of life of running parts.
+
+What lives here: reads for the command line and the API, and `beat()`.
+When to add here: a list that a person asks for.
+What to keep out: writes to the ledger, except the two wishes a person may have: `ask_restart()` and `ask_cancel()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.dialects import postgresql
+
+from nurseconv_dagster.errors import UnknownUploadError
+from nurseconv_dagster.store import audit
+from nurseconv_dagster.store.codec import decode_text
+from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.tables import (
+    STAGES,
+    conversation_scores,
+    conversation_transcriptions,
+    conversation_uploads,
+    heartbeats,
+    question_answers,
+)
+
+EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
+
+
+def count_by_status(engine: Engine) -> dict[str, int]:
+    """How many uploads stand at each status."""
+    query = select(conversation_uploads.c.status, func.count().label("n")).group_by(conversation_uploads.c.status)
+    with transaction(engine) as connection:
+        return {row.status: row.n for row in connection.execute(query)}
+
+
+def count_open_by_stage(engine: Engine) -> dict[str, int]:
+    """How many uploads wait for or are in each stage, in the order of the walk; empty when all are at an end."""
+    table = conversation_uploads
+    query = (
+        select(table.c.stage, func.count().label("n"))
+        .where(table.c.status.in_(("pending", "processing")))
+        .group_by(table.c.stage)
+    )
+    with transaction(engine) as connection:
+        found = {row.stage: row.n for row in connection.execute(query)}
+    return {stage: found[stage] for stage in STAGES if stage in found}
+
+
+def list_uploads(engine: Engine, *, ids: Sequence[UUID] | None = None, limit: int | None = None) -> list[Any]:
+    """Rows of `conversation_uploads`, newest first."""
+    query = select(conversation_uploads).order_by(conversation_uploads.c.created_at.desc(), conversation_uploads.c.id)
+    if ids is not None:
+        query = query.where(conversation_uploads.c.id.in_(list(ids)))
+    with transaction(engine) as connection:
+        return list(connection.execute(query.limit(limit)))
+
+
+def list_results(engine: Engine, upload_id: UUID) -> tuple[Any, list[Any], Any]:
+    """The current transcription row, answer rows and score row of one upload; null where there is none."""
+    with transaction(engine) as connection:
+
+        def current(table: Any) -> Any:
+            return connection.execute(select(table).where(table.c.upload_id == upload_id, table.c.is_current))
+
+        found = current(question_answers).all()
+        return current(conversation_transcriptions).first(), list(found), current(conversation_scores).first()
+
+
+def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[dict[str, Any]]:
+    """Current rows of one kind (`transcripts`, `answers`, `scores`) with their columns and `original_filename`."""
+    table = EXPORTS[kind]
+    query = (
+        select(table, conversation_uploads.c.original_filename)
+        .join(conversation_uploads, conversation_uploads.c.id == table.c.upload_id)
+        .where(table.c.is_current)
+        .order_by(conversation_uploads.c.created_at, table.c.upload_id)
+    )
+    if ids is not None:
+        query = query.where(table.c.upload_id.in_(list(ids)))
+    with transaction(engine) as connection:
+        for row in connection.execution_options(yield_per=200).execute(query):
+            values = dict(row._mapping)
+            if kind == "transcripts":
+                values["full_text"] = decode_text(values["full_text"])
+            yield values
+
+
+def ask_restart(engine: Engine, upload_id: UUID, stage: str, actor: str) -> str:
+    """The upload's status before; it goes back to work from `stage` once nothing is running on it.
+
+    Raises:
+        UnknownUploadError: no such upload, or its content is not in the vault and has to be sent again.
+    """
+    with transaction(engine) as connection:
+        row = connection.execute(
+            update(conversation_uploads)
+            .where(
+                conversation_uploads.c.id == upload_id,
+                conversation_uploads.c.object_key.is_not(None),
+                conversation_uploads.c.status != "erased",
+            )
+            .values(restart_from=stage)
+            .returning(conversation_uploads.c.status)
+        ).first()
+        if row is None:
+            raise UnknownUploadError(
+                f"no upload {upload_id} can be run again: the id is unknown, it was erased, or its file was refused at "
+                "the door and has to be sent again once it is mended. `nurseconv status` lists ids and reasons."
+            )
+        audit.record(connection, actor, "upload.restarted", str(upload_id), {"from": stage})
+        return str(row.status)
+
+
+def ask_cancel(engine: Engine, upload_id: UUID, actor: str) -> None:
+    """The upload is cancelled before its next stage begins; at an end already, nothing changes."""
+    with transaction(engine) as connection:
+        connection.execute(
+            update(conversation_uploads)
+            .where(conversation_uploads.c.id == upload_id)
+            .where(conversation_uploads.c.status.in_(("pending", "processing")))
+            .values(cancel_requested_at=func.clock_timestamp())
+        )
+        audit.record(connection, actor, "upload.cancel_asked", str(upload_id), {})
+
+
+def beat(engine: Engine, name: str, versions: dict[str, str]) -> None:
+    """This running part is alive now."""
+    statement = postgresql.insert(heartbeats).values(name=name, beat_at=func.clock_timestamp(), versions=versions)
+    fresh = {"beat_at": statement.excluded.beat_at, "versions": statement.excluded.versions}
+    with transaction(engine) as connection:
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=fresh))
+
+
+def last_beats(engine: Engine) -> dict[str, datetime]:
+    """When each running part last said that it is alive."""
+    with transaction(engine) as connection:
+        return {row.name: row.beat_at for row in connection.execute(select(heartbeats))}

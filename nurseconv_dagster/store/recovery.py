@@ -1,0 +1,114 @@
+"""Whatever was killed: uploads whose run is gone go back to work, or are given up visibly.
+
+What lives here: `recover()`, which the reconciler calls. The ledger is the truth; Dagster is only asked whether the run
+of a plan that nobody claimed is still alive.
+When to add here: another way in which work can get stuck.
+What to keep out: Dagster itself: the caller hands in `is_run_alive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, and_, func, or_, select, update
+
+from nurseconv_dagster.store.claims import Failure, end_upload, wait_alone
+from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.tables import conversation_uploads as uploads
+from nurseconv_dagster.store.tables import processing_jobs as jobs
+
+CRASHED = Failure(
+    "run_crashed",
+    "the process that worked on this upload died while it ran alone; look at the run's log in the Dagster UI, "
+    "then `nurseconv retry ID`.",
+    is_transient=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How many uploads go back to work, and how many were given up."""
+
+    n_requeued: int
+    n_given_up: int
+
+
+def recover(
+    engine: Engine,
+    *,
+    max_attempts: int,
+    stale_after_s: float,
+    unclaimed_after_s: float,
+    is_run_alive: Callable[[str], bool],
+) -> Recovered:
+    """What was put right.
+
+    A crash in a batch counts against nobody: its uploads run singly next. Only a crash while running alone counts
+    towards `max_attempts`, so that one poisoned file cannot fail its mates.
+
+    Args:
+        max_attempts: crashes alone after which an upload is `failed`.
+        stale_after_s: a run that made no progress on an upload for so long is given up, though its lease is renewed.
+        unclaimed_after_s: a plan that no run has claimed for so long is checked with `is_run_alive`.
+        is_run_alive: whether the run with this run key is queued or running.
+    """
+    n_requeued = n_given_up = 0
+    with transaction(engine) as connection:
+        for row in _lost(connection, stale_after_s) + _unclaimed(connection, unclaimed_after_s, is_run_alive):
+            given_up = _put_back(connection, row, max_attempts)
+            n_given_up += given_up
+            n_requeued += not given_up
+    return Recovered(n_requeued, n_given_up)
+
+
+def _lost(connection: Connection, stale_after_s: float) -> list[Row[Any]]:
+    """Claimed, but the lease ran out or nothing has moved for too long."""
+    stale = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, stale_after_s)
+    query = (
+        select(uploads)
+        .where(
+            uploads.c.status == "processing",
+            or_(uploads.c.lease_until < func.clock_timestamp(), uploads.c.updated_at < stale),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    return list(connection.execute(query))
+
+
+def _unclaimed(connection: Connection, unclaimed_after_s: float, is_run_alive: Callable[[str], bool]) -> list[Row[Any]]:
+    """Requested, never claimed, and the run is neither queued nor running."""
+    old = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, unclaimed_after_s)
+    query = (
+        select(uploads)
+        .where(and_(uploads.c.status == "pending", uploads.c.run_key.is_not(None), uploads.c.requested_at < old))
+        .with_for_update(skip_locked=True)
+    )
+    rows = list(connection.execute(query))
+    dead = {key for key in {row.run_key for row in rows} if not is_run_alive(key)}
+    return [row for row in rows if row.run_key in dead]
+
+
+def _put_back(connection: Connection, row: Row[Any], max_attempts: int) -> bool:
+    """True when the upload is given up."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.upload_id == row.id, jobs.c.status == "running")
+        .values(status="abandoned", completed_at=func.clock_timestamp(), error_code=CRASHED.code)
+    )
+    if row.cancel_requested_at is None and row.runs_alone and row.n_failures + 1 >= max_attempts:
+        end_upload(connection, row.id, "failed", CRASHED)
+        return True
+    if row.runs_alone:
+        wait_alone(connection, row.id, row.n_failures + 1, CRASHED)
+    else:
+        connection.execute(
+            update(uploads)
+            .where(uploads.c.id == row.id)
+            .values(
+                status="pending", run_key=None, run_id=None, lease_until=None, runs_alone=True,
+                updated_at=func.clock_timestamp(),
+            )
+        )  # fmt: skip
+    return False

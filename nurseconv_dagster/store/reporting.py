@@ -1,0 +1,106 @@
+"""What leaves the store for the reporting tables: which uploads changed, the frame to check, one build at a time.
+
+What lives here: `oldest_unreported_s()`, `snapshot_unreported()` and `mark_reported()` around a build, `marts_lock()`, `reporting_rows()`.
+When to add here: a column of the checked frame.
+What to keep out: the marts themselves (dbt) and the expectations (checks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, and_, func, select, text, update
+
+from nurseconv_dagster.errors import MartsBusyError
+from nurseconv_dagster.store.codec import decode_text
+from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.tables import conversation_scores as scores
+from nurseconv_dagster.store.tables import conversation_transcriptions as transcriptions
+from nurseconv_dagster.store.tables import conversation_uploads as uploads
+from nurseconv_dagster.store.tables import question_answers as answers
+
+_ENDS = ("completed", "failed", "rejected", "cancelled", "erased")
+_MARTS_LOCK = "hashtext('nurseconv:marts')"
+
+Snapshot = list[tuple[Any, Any]]
+
+
+def snapshot_unreported(engine: Engine) -> Snapshot:
+    """Each upload at an end that the marts do not show as it is now, with the version a build will see."""
+    query = select(uploads.c.id, uploads.c.updated_at).where(_is_unreported())
+    with transaction(engine) as connection:
+        return [(row.id, row.updated_at) for row in connection.execute(query)]
+
+
+def oldest_unreported_s(engine: Engine) -> float | None:
+    """For how many seconds an upload at an end has waited to be in the marts as it is now; null when none waits."""
+    waited = func.extract("epoch", func.clock_timestamp() - func.min(uploads.c.updated_at))
+    with transaction(engine) as connection:
+        seconds = connection.execute(select(waited).where(_is_unreported())).scalar_one()
+        return None if seconds is None else float(seconds)
+
+
+def mark_reported(engine: Engine, snapshot: Snapshot) -> None:
+    """After a build: these versions are in the marts. One that changed meanwhile stays due."""
+    with transaction(engine) as connection:
+        for upload_id, version in snapshot:
+            connection.execute(
+                update(uploads)
+                .where(uploads.c.id == upload_id, uploads.c.updated_at == version)
+                .values(reported_version=version)
+            )
+
+
+@contextmanager
+def marts_lock(engine: Engine) -> Iterator[None]:
+    """Held while dbt builds; Postgres lets go of it when the process dies.
+
+    Raises:
+        MartsBusyError: another build is running, on this machine or another.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.execute(text(f"select pg_try_advisory_lock({_MARTS_LOCK})")).scalar_one():
+            raise MartsBusyError("another build of the reporting tables is running; this one will be asked for again.")
+        try:
+            yield
+        finally:
+            connection.execute(text(f"select pg_advisory_unlock({_MARTS_LOCK})"))
+
+
+def reporting_rows(engine: Engine) -> Iterator[dict[str, Any]]:
+    """One row per current answer of a completed upload, with what proves it and the upload's scores; no words."""
+    query = (
+        select(
+            answers.c.upload_id, answers.c.question_id, answers.c.state, answers.c.provider,
+            answers.c.confidence_score, answers.c.is_confident, answers.c.evidence, transcriptions.c.full_text,
+            transcriptions.c.duration_s, scores.c.completeness_score, scores.c.overall_score,
+        )
+        .join(transcriptions, transcriptions.c.id == answers.c.transcription_id)
+        .join(uploads, uploads.c.id == answers.c.upload_id)
+        .outerjoin(scores, and_(scores.c.upload_id == answers.c.upload_id, scores.c.is_current))
+        .where(answers.c.is_current, uploads.c.status == "completed")
+        .order_by(answers.c.upload_id, answers.c.question_id)
+    )  # fmt: skip
+    with transaction(engine) as connection:
+        for row in connection.execution_options(yield_per=500).execute(query):
+            yield _frame_row(row._mapping)
+
+
+def _frame_row(row: Any) -> dict[str, Any]:
+    full_text = decode_text(row["full_text"])
+    evidence = row["evidence"]
+    plain = {name: row[name] for name in row if name not in ("evidence", "full_text")}
+    return {
+        **plain,
+        "upload_id": str(row["upload_id"]),
+        "n_evidence": len(evidence),
+        "evidence_ok": all(full_text[item["start_char"] : item["end_char"]] == item["quote"] for item in evidence),
+        "start_s": evidence[0]["start_s"] if evidence else None,
+        "end_s": evidence[0]["end_s"] if evidence else None,
+    }
+
+
+def _is_unreported() -> Any:
+    return and_(uploads.c.status.in_(_ENDS), uploads.c.updated_at.is_distinct_from(uploads.c.reported_version))

@@ -1,0 +1,303 @@
+"""The tables, as SQLAlchemy Core: the contract that users query.
+
+What lives here: every table of the app's database. A test compares Alembic's migrations with it.
+When to add here: a column, together with a migration that goes forward and back.
+What to keep out: queries.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+STATUSES = ("pending", "processing", "completed", "failed", "rejected", "cancelled", "erased")
+STAGES = ("uploads", "transcriptions", "answers", "scores", "done")
+STATES = (
+    "answered", "denied", "not_asked", "asked_no_answer", "declined", "unable", "conflicting", "not_applicable",
+)  # fmt: skip
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=name)
+
+
+def _id() -> Column[object]:
+    return Column("id", UUID(as_uuid=True), primary_key=True, server_default=text("gen_random_uuid()"))
+
+
+def _upload_id(*, nullable: bool = False) -> Column[object]:
+    return Column("upload_id", UUID(as_uuid=True), ForeignKey("conversation_uploads.id"), nullable=nullable, index=True)
+
+
+def _at(name: str, *, required: bool = False) -> Column[object]:
+    default = func.clock_timestamp() if required else None
+    return Column(name, DateTime(timezone=True), nullable=not required, server_default=default)
+
+
+conversation_uploads = Table(
+    "conversation_uploads",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("original_filename", Text, nullable=False),
+    Column("content_sha256", Text, nullable=False, index=True),
+    Column("identity_key", Text, nullable=False, unique=True),
+    Column("object_key", Text),
+    Column("file_size_bytes", BigInteger, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("duration_s", Float),
+    Column("damage", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("status", Text, nullable=False, index=True, server_default="pending"),
+    Column("stage", Text, nullable=False, server_default="uploads"),
+    Column("priority", Text, nullable=False, server_default="normal"),
+    Column("restart_from", Text),
+    _at("cancel_requested_at"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("n_failures", Integer, nullable=False, server_default="0"),
+    Column("runs_alone", Boolean, nullable=False, server_default=text("false")),
+    _at("not_before"),
+    Column("run_key", Text, index=True),
+    Column("run_id", Text),
+    _at("requested_at"),
+    _at("lease_until"),
+    Column("partition_no", BigInteger, unique=True),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("nurse_id", Text),
+    Column("unit", Text),
+    Column("encounter_id", Text),
+    Column("profile", Text),
+    Column("language", Text),
+    Column("consent", Boolean),
+    _at("created_at", required=True),
+    _at("updated_at", required=True),
+    _at("processing_started_at"),
+    _at("processing_completed_at"),
+    Column("reported_version", DateTime(timezone=True)),
+    _one_of("status", STATUSES, "status"),
+    _one_of("stage", STAGES, "stage"),
+    _one_of("restart_from", STAGES[:-1], "restart_from"),
+    _one_of("kind", ("audio", "text"), "kind"),
+    _one_of("priority", ("normal", "high"), "priority"),
+    Index(None, "created_at"),
+    Index("ix_conversation_uploads_open", "stage", postgresql_where=text("status in ('pending', 'processing')")),
+)
+
+upload_receipts = Table(
+    "upload_receipts",
+    metadata,
+    _id(),
+    _upload_id(),
+    Column("source", Text, nullable=False),
+    Column("location", Text),
+    Column("version", Text),
+    _at("received_at", required=True),
+    Column("received_by", Text),
+    Column("original_filename", Text, nullable=False),
+    Column("sidecar", JSONB),
+    Column("disposition", Text, nullable=False),
+    Index(None, "location", "received_at"),
+)
+
+conversation_transcriptions = Table(
+    "conversation_transcriptions",
+    metadata,
+    _id(),
+    _upload_id(),
+    Column("run_no", Integer, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("full_text", Text, nullable=False),
+    Column("segments", JSONB, nullable=False),
+    Column("language", Text),
+    Column("language_probability", Float),
+    Column("model_name", Text, nullable=False),
+    Column("model_revision", Text, nullable=False),
+    Column("compute_type", Text, nullable=False),
+    Column("processing_time_s", Float, nullable=False),
+    Column("duration_s", Float),
+    Column("snr_db", Float),
+    Column("confidence_score", Float),
+    _at("created_at", required=True),
+    UniqueConstraint("upload_id", "run_no"),
+    Index("uq_conversation_transcriptions_current", "upload_id", unique=True, postgresql_where=text("is_current")),
+    _one_of("outcome", ("speech", "no_speech"), "outcome"),
+)
+
+question_answers = Table(
+    "question_answers",
+    metadata,
+    _id(),
+    _upload_id(),
+    Column("transcription_id", UUID(as_uuid=True), ForeignKey("conversation_transcriptions.id"), nullable=False),
+    Column("run_no", Integer, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("question_id", Text, nullable=False),
+    Column("question_text", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("value_type", Text, nullable=False),
+    Column("is_phi", Boolean, nullable=False),
+    Column("is_required", Boolean, nullable=False),
+    Column("is_safety_critical", Boolean, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("answer_text", Text),
+    Column("answer_value", JSONB(none_as_null=True)),
+    Column("is_valid", Boolean, nullable=False),
+    Column("confidence_score", Float),
+    Column("is_confident", Boolean, nullable=False),
+    Column("needs_review", Boolean, nullable=False),
+    Column("review_reasons", JSONB, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("context_start_char", Integer),
+    Column("context_end_char", Integer),
+    Column("timestamp_start_s", Float),
+    Column("timestamp_end_s", Float),
+    Column("evidence_quote", Text),
+    Column("evidence_grade", Text),
+    Column("speaker_role", Text),
+    Column("provider", Text, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("prompt_sha256", Text, nullable=False),
+    Column("catalogue_version", Text, nullable=False),
+    Column("processing_time_s", Float, nullable=False),
+    _at("created_at", required=True),
+    UniqueConstraint("upload_id", "question_id", "run_no"),
+    Index("uq_question_answers_current", "upload_id", "question_id", unique=True, postgresql_where=text("is_current")),
+    _one_of("state", STATES, "state"),
+)
+
+SCORE_COLUMNS = (
+    "completeness_score", "required_completeness", "safety_completeness", "confidence_score", "patient_info_score",
+    "medical_history_score", "assessment_score", "treatment_score", "evidence_coverage", "number_faithfulness",
+    "transcription_quality_score", "information_density_score", "communication_score", "safety_score", "overall_score",
+)  # fmt: skip
+
+conversation_scores = Table(
+    "conversation_scores",
+    metadata,
+    _id(),
+    _upload_id(),
+    Column("run_no", Integer, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    *(Column(name, Float) for name in SCORE_COLUMNS),
+    Column("questions_answered", Integer, nullable=False),
+    Column("questions_total", Integer, nullable=False),
+    Column("high_confidence_answers", Integer, nullable=False),
+    Column("answers_requiring_review", Integer, nullable=False),
+    Column("components", JSONB, nullable=False),
+    Column("dynamics", JSONB(none_as_null=True)),
+    Column("news2", JSONB(none_as_null=True)),
+    Column("score_version", Text, nullable=False),
+    Column("catalogue_version", Text, nullable=False),
+    _at("calculated_at", required=True),
+    UniqueConstraint("upload_id", "run_no"),
+    Index("uq_conversation_scores_current", "upload_id", unique=True, postgresql_where=text("is_current")),
+)
+
+processing_jobs = Table(
+    "processing_jobs",
+    metadata,
+    _id(),
+    Column("job_type", Text, nullable=False),
+    Column("run_id", Text),
+    _upload_id(nullable=True),
+    Column("status", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("progress", Float, nullable=False, server_default="0"),
+    _at("started_at", required=True),
+    _at("completed_at"),
+    Column("duration_s", Float),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("worker", Text),
+    _one_of("status", ("running", "completed", "failed", "abandoned"), "status"),
+)
+
+extraction_attempts = Table(
+    "extraction_attempts",
+    metadata,
+    _id(),
+    _upload_id(),
+    Column("attempt", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error_class", Text),
+    Column("question_ids", JSONB, nullable=False),
+    Column("latency_s", Float, nullable=False),
+    Column("n_claims_made", Integer, nullable=False),
+    Column("n_claims_accepted", Integer, nullable=False),
+    Column("n_claims_dropped", JSONB, nullable=False),
+    Column("n_claims_with_numbers", Integer, nullable=False),
+    Column("n_claims_with_faithful_numbers", Integer, nullable=False),
+    Column("n_tokens_in", Integer),
+    Column("n_tokens_out", Integer),
+    Column("n_tokens_cached", Integer),
+    Column("n_tokens_thinking", Integer),
+    Column("cost_usd", Float),
+    Column("price_version", Text),
+    _at("called_at", required=True),
+)
+
+answer_reviews = Table(
+    "answer_reviews",
+    metadata,
+    _id(),
+    Column("question_answer_id", UUID(as_uuid=True), ForeignKey("question_answers.id"), nullable=False, index=True),
+    _upload_id(),
+    Column("verdict", Text, nullable=False),
+    Column("corrected_value", JSONB(none_as_null=True)),
+    Column("reviewer", Text, nullable=False),
+    _at("reviewed_at", required=True),
+    Column("notes", Text),
+    _one_of("verdict", ("confirmed", "corrected", "not_asked"), "verdict"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _at("beat_at", required=True),
+    Column("versions", JSONB, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=True),
+    _at("at", required=True),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text),
+    Column("details", JSONB, nullable=False),
+    Column("chain_no", BigInteger, unique=True),
+    Column("previous_hash", Text),
+    Column("row_hash", Text),
+)
