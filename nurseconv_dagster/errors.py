@@ -14,10 +14,10 @@
         +-- ModelError             a model is there but cannot be used
         +-- UnknownUploadError     no such upload
         +-- IdentityConflictError  the same key arrived with other bytes
-        +-- StageFailedError       some uploads of a batch failed; the ledger says which and why
         +-- BuildError             the reporting tables could not be built
         +-- SchemaError            the database's schema is not the one this version needs
 
+What lives here: the tree, and `VERDICTS`, what each leaf means to Dagster and to an HTTP caller.
 When to add here: when a caller must tell a new failure apart. Add the leaf, its row in `VERDICTS`, and a raise.
 What to keep out: outcomes that are results, not failures (`no_speech`, refusals of a file): those are values.
 Messages carry ids, counts and settings; never a conversation's words, a person's name or a file name.
@@ -122,12 +122,6 @@ class IdentityConflictError(PermanentError):
     code = "identity_conflict"
 
 
-class StageFailedError(PermanentError):
-    """Some uploads of a batch failed in a stage; the ledger has each one's reason."""
-
-    code = "stage_failed"
-
-
 class BuildError(PermanentError):
     """dbt could not build or test the reporting tables."""
 
@@ -165,7 +159,6 @@ VERDICTS: dict[type[NurseconvError], Verdict] = {
     ModelError: Verdict(retry=False, http_status=500),
     UnknownUploadError: Verdict(retry=False, http_status=404),
     IdentityConflictError: Verdict(retry=False, http_status=409),
-    StageFailedError: Verdict(retry=False, http_status=500),
     BuildError: Verdict(retry=False, http_status=500),
     SchemaError: Verdict(retry=False, http_status=500),
 }

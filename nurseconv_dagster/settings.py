@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     # intake
     max_file_size: int = Field(104_857_600, ge=1)
     allowed_audio_formats: CommaList = AUDIO_FORMATS
-    max_duration_s: float = Field(4 * 3600.0, gt=0)
+    max_duration_s: float = Field(4 * 3600.0, gt=0, allow_inf_nan=False)
 
     # speech
     whisper_model: str = "base"
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     stale_after_s: float = Field(7200.0, gt=0)
     max_attempts: int = Field(3, ge=1, le=20)
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     @field_validator("allowed_audio_formats", "provider_order", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select, update
 
 from nurseconv_dagster.errors import LeaseLostError, UploadBusyError
-from nurseconv_dagster.intake.arrivals import Refusal
+from nurseconv_dagster.intake.arrivals import Kind, Refusal
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import STAGES
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
@@ -36,7 +36,7 @@ class Claim:
     run_id: str
     stage: str
     job_id: UUID
-    kind: str
+    kind: Kind
     object_key: str
     content_type: str
     profile: str | None

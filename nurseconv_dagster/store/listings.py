@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select, table, text, update
 from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.errors import UnknownUploadError
@@ -26,6 +26,7 @@ from nurseconv_dagster.store.tables import (
     conversation_uploads,
     heartbeats,
     question_answers,
+    upload_receipts,
 )
 
 EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
@@ -40,12 +41,8 @@ def count_by_status(engine: Engine) -> dict[str, int]:
 
 def count_open_by_stage(engine: Engine) -> dict[str, int]:
     """How many uploads wait for or are in each stage, in the order of the walk; empty when all are at an end."""
-    table = conversation_uploads
-    query = (
-        select(table.c.stage, func.count().label("n"))
-        .where(table.c.status.in_(("pending", "processing")))
-        .group_by(table.c.stage)
-    )
+    stage, status = conversation_uploads.c.stage, conversation_uploads.c.status
+    query = select(stage, func.count().label("n")).where(status.in_(("pending", "processing"))).group_by(stage)
     with transaction(engine) as connection:
         found = {row.stage: row.n for row in connection.execute(query)}
     return {stage: found[stage] for stage in STAGES if stage in found}
@@ -64,24 +61,56 @@ def list_results(engine: Engine, upload_id: UUID) -> tuple[Any, list[Any], Any]:
     """The current transcription row, answer rows and score row of one upload; null where there is none."""
     with transaction(engine) as connection:
 
-        def current(table: Any) -> Any:
-            return connection.execute(select(table).where(table.c.upload_id == upload_id, table.c.is_current))
+        def current(rows: Any) -> Any:
+            return connection.execute(select(rows).where(rows.c.upload_id == upload_id, rows.c.is_current))
 
         found = current(question_answers).all()
         return current(conversation_transcriptions).first(), list(found), current(conversation_scores).first()
 
 
+def uploads_by_location(engine: Engine, folder: str) -> dict[str, UUID]:
+    """The upload that each file below a folder of the bucket has become, by its place in the bucket."""
+    query = (
+        select(upload_receipts.c.location, upload_receipts.c.upload_id)
+        .where(upload_receipts.c.source == "bucket", upload_receipts.c.location.startswith(f"{folder}/"))
+        .order_by(upload_receipts.c.received_at)
+    )
+    with transaction(engine) as connection:
+        return {row.location: row.upload_id for row in connection.execute(query)}
+
+
+def transcribing_seconds(engine: Engine) -> tuple[float, float]:
+    """Seconds spent on transcribing and seconds of audio, over all current transcripts."""
+    found = conversation_transcriptions.c
+    sums = select(func.sum(found.processing_time_s), func.sum(found.duration_s)).where(found.is_current)
+    with transaction(engine) as connection:
+        spent_s, audio_s = connection.execute(sums).one().tuple()
+        return float(spent_s or 0), float(audio_s or 0)
+
+
+def count_marts(engine: Engine) -> dict[str, int]:
+    """How many rows each reporting table holds."""
+    with transaction(engine) as connection:
+        tables = connection.execute(
+            text("select tablename as name from pg_tables where schemaname = 'marts' order by tablename")
+        ).all()
+        return {
+            row.name: connection.execute(select(func.count()).select_from(table(row.name, schema="marts"))).scalar_one()
+            for row in tables
+        }
+
+
 def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[dict[str, Any]]:
     """Current rows of one kind (`transcripts`, `answers`, `scores`) with their columns and `original_filename`."""
-    table = EXPORTS[kind]
+    rows = EXPORTS[kind]
     query = (
-        select(table, conversation_uploads.c.original_filename)
-        .join(conversation_uploads, conversation_uploads.c.id == table.c.upload_id)
-        .where(table.c.is_current)
-        .order_by(conversation_uploads.c.created_at, table.c.upload_id)
+        select(rows, conversation_uploads.c.original_filename)
+        .join(conversation_uploads, conversation_uploads.c.id == rows.c.upload_id)
+        .where(rows.c.is_current)
+        .order_by(conversation_uploads.c.created_at, rows.c.upload_id)
     )
     if ids is not None:
-        query = query.where(table.c.upload_id.in_(list(ids)))
+        query = query.where(rows.c.upload_id.in_(list(ids)))
     with transaction(engine) as connection:
         for row in connection.execution_options(yield_per=200).execute(query):
             values = dict(row._mapping)

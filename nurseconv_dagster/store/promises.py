@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from nurseconv_dagster.store.engine import transaction
 
 # Rows of the last days only: a check runs after every build and must stay cheap when there are years of rows.
-_RECENT = "interval '3 days'"
+_RECENT = "now() - interval '3 days'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ PROMISES = (
         "segments_are_in_time",
         "Segments do not end before they begin, nor after the recording.",
         "select count(*) from conversation_transcriptions t, jsonb_array_elements(t.segments) s "
-        f"where t.created_at > now() - {_RECENT} and t.duration_s is not null and ("
+        f"where t.created_at > {_RECENT} and t.duration_s is not null and ("
         "(s->>'end_s')::float < (s->>'start_s')::float or (s->>'end_s')::float > t.duration_s + 0.5)",
     ),
     Promise(
@@ -55,14 +55,14 @@ PROMISES = (
         "silence_has_no_words",
         "A recording without speech has no text.",
         "select count(*) from conversation_transcriptions where outcome = 'no_speech' "
-        f"and (full_text <> '' or jsonb_array_length(segments) > 0) and created_at > now() - {_RECENT}",
+        f"and (full_text <> '' or jsonb_array_length(segments) > 0) and created_at > {_RECENT}",
     ),
     Promise(
         "question_answers",
         "every_answer_is_proven",
         "Answers and denials carry a quote that stands in the transcript at its place.",
         "select count(*) from question_answers a join conversation_transcriptions t on t.id = a.transcription_id "
-        f"where a.created_at > now() - {_RECENT} and a.state in ('answered', 'denied') and a.provider <> 'reviewer' "
+        f"where a.created_at > {_RECENT} and a.state in ('answered', 'denied') and a.provider <> 'reviewer' "
         "and (a.evidence_quote is null or substr(t.full_text, a.context_start_char + 1, "
         "a.context_end_char - a.context_start_char) is distinct from a.evidence_quote)",
     ),
@@ -71,7 +71,7 @@ PROMISES = (
         "no_answer_without_evidence_text",
         "Only answered, denied and conflicting questions have a text.",
         "select count(*) from question_answers where answer_text is not null "
-        f"and state not in ('answered', 'denied', 'conflicting') and created_at > now() - {_RECENT}",
+        f"and state not in ('answered', 'denied', 'conflicting') and created_at > {_RECENT}",
     ),
     Promise(
         "conversation_scores",

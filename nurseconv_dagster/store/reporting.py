@@ -1,6 +1,7 @@
 """What leaves the store for the reporting tables: which uploads changed, the frame to check, one build at a time.
 
-What lives here: `oldest_unreported_s()`, `snapshot_unreported()` and `mark_reported()` around a build, `marts_lock()`, `reporting_rows()`.
+What lives here: `oldest_unreported_s()`; `snapshot_unreported()` and `mark_reported()` around a build; `marts_lock()`;
+`reporting_rows()`.
 When to add here: a column of the checked frame.
 What to keep out: the marts themselves (dbt) and the expectations (checks).
 """
@@ -61,7 +62,8 @@ def marts_lock(engine: Engine) -> Iterator[None]:
         MartsBusyError: another build is running, on this machine or another.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(text(f"select pg_try_advisory_lock({_MARTS_LOCK})")).scalar_one():
+        is_mine: bool = connection.execute(text(f"select pg_try_advisory_lock({_MARTS_LOCK})")).scalar_one()
+        if not is_mine:
             raise MartsBusyError("another build of the reporting tables is running; this one will be asked for again.")
         try:
             yield
@@ -70,17 +72,17 @@ def marts_lock(engine: Engine) -> Iterator[None]:
 
 
 def reporting_rows(engine: Engine) -> Iterator[dict[str, Any]]:
-    """One row per current answer of a completed upload, with what proves it and the upload's scores; no words."""
+    """One row per current answer of an upload that is not erased, with its proof and its upload's scores; no words."""
     query = (
         select(
             answers.c.upload_id, answers.c.question_id, answers.c.state, answers.c.provider,
-            answers.c.confidence_score, answers.c.is_confident, answers.c.evidence, transcriptions.c.full_text,
-            transcriptions.c.duration_s, scores.c.completeness_score, scores.c.overall_score,
+            answers.c.confidence_score, answers.c.is_confident, answers.c.evidence,
+            transcriptions.c.full_text, transcriptions.c.duration_s, scores.c.completeness_score, scores.c.overall_score,
         )
         .join(transcriptions, transcriptions.c.id == answers.c.transcription_id)
         .join(uploads, uploads.c.id == answers.c.upload_id)
         .outerjoin(scores, and_(scores.c.upload_id == answers.c.upload_id, scores.c.is_current))
-        .where(answers.c.is_current, uploads.c.status == "completed")
+        .where(answers.c.is_current, uploads.c.status != "erased")
         .order_by(answers.c.upload_id, answers.c.question_id)
     )  # fmt: skip
     with transaction(engine) as connection:
@@ -89,16 +91,16 @@ def reporting_rows(engine: Engine) -> Iterator[dict[str, Any]]:
 
 
 def _frame_row(row: Any) -> dict[str, Any]:
-    full_text = decode_text(row["full_text"])
-    evidence = row["evidence"]
-    plain = {name: row[name] for name in row if name not in ("evidence", "full_text")}
+    full_text, evidence = decode_text(row["full_text"]), row["evidence"]
+    starts = [item["start_s"] for item in evidence if item["start_s"] is not None]
+    ends = [item["end_s"] for item in evidence if item["end_s"] is not None]
     return {
-        **plain,
+        **{name: row[name] for name in row if name not in ("evidence", "full_text")},
         "upload_id": str(row["upload_id"]),
         "n_evidence": len(evidence),
         "evidence_ok": all(full_text[item["start_char"] : item["end_char"]] == item["quote"] for item in evidence),
-        "start_s": evidence[0]["start_s"] if evidence else None,
-        "end_s": evidence[0]["end_s"] if evidence else None,
+        "start_s": min(starts, default=None),
+        "end_s": max(ends, default=None),
     }
 
 

@@ -1,4 +1,9 @@
-"""Alembic's environment: runs inside the caller's connection, see `nurseconv_dagster.store.schema`."""
+"""Alembic's environment: runs inside the caller's connection, see `nurseconv_dagster.store.schema`.
+
+What lives here: what Alembic asks for, no more.
+When to add here: an option that every migration needs.
+What to keep out: addresses and connections; the caller has one.
+"""
 
 from __future__ import annotations
 

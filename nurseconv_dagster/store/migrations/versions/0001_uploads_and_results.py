@@ -220,7 +220,8 @@ def _create_question_answers() -> None:
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.CheckConstraint(
-            "state in ('answered', 'denied', 'not_asked', 'asked_no_answer', 'declined', 'unable', 'conflicting', 'not_applicable')",
+            "state in ('answered', 'denied', 'not_asked', 'asked_no_answer', 'declined', 'unable', 'conflicting', "
+            "'not_applicable')",
             name=op.f("ck_question_answers_state"),
         ),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,171 @@
+"""Laws of the settings: one list in three places, and a wrong value is refused in words that help.
+
+What lives here: `Settings` against `.env.example` and docs/configuration.md, and what becomes of wrong values.
+When to add here: a setting's wrong value that deserves its own sentence.
+What to keep out: what a setting does; that is tested where it is honoured.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from nurseconv_dagster.errors import SettingsError
+from nurseconv_dagster.settings import AUDIO_FORMATS, Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+NAMES = [name.upper() for name in Settings.model_fields]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No `.env` in the current folder and no setting in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def example_values() -> dict[str, str]:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def documented_defaults() -> dict[str, str]:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    return {name: "" if default == "empty" else default.strip("`") for name, default in rows}
+
+
+def plain(value: object) -> str:
+    """A default as it would be written in an environment."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_the_example_lists_every_setting_in_the_order_of_the_class() -> None:
+    assert list(example_values()) == NAMES
+
+
+def test_the_configuration_page_lists_every_setting_in_the_order_of_the_class() -> None:
+    assert list(documented_defaults()) == NAMES
+
+
+def test_the_defaults_agree_in_all_three_places() -> None:
+    real = {name.upper(): plain(field.default) for name, field in Settings.model_fields.items()}
+    assert example_values() == real
+    assert documented_defaults() == real
+
+
+def test_the_example_can_be_used_as_it_is() -> None:
+    assert Settings(_env_file=ROOT / ".env.example") == Settings()
+
+
+def test_every_setting_of_the_example_is_explained() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    bare = [line for before, line in pairwise(lines) if re.match(r"[A-Z]", line) and not before.startswith("# ")]
+    assert bare == []
+
+
+WRONG = [
+    ("WHISPER_MODEL", "enormous", "tiny, base, small, medium, large, or a folder"),
+    ("WHISPER_DEVICE", "abacus", "'cpu', 'cuda' or 'auto'"),
+    ("WHISPER_BEAM_SIZE", "0", "greater than or equal to 1"),
+    ("MAX_FILE_SIZE", "ten", "a valid integer"),
+    ("MAX_FILE_SIZE", "0", "greater than or equal to 1"),
+    ("TIMEZONE", "Mars", "IANA time zone"),
+    ("PROVIDER_ORDER", "foo", "local, rules"),
+    ("PROVIDER_ORDER", ",", "one or more of"),
+    ("ALLOWED_AUDIO_FORMATS", "exe", ", ".join(AUDIO_FORMATS)),
+    ("ALLOWED_AUDIO_FORMATS", "mp3,exe", ", ".join(AUDIO_FORMATS)),
+    ("AFTER_INGEST", "burn", "'leave' or 'delete'"),
+    ("UPLOAD_DIR", "ftp://somewhere", "the path of a folder"),
+    ("CONFIDENCE_THRESHOLD", "1.5", "less than or equal to 1"),
+    ("LEASE_S", "0", "greater than or equal to 1"),
+    ("LEASE_S", "nan", "less than or equal to 3600"),
+    ("MAX_ATTEMPTS", "none", "a valid integer"),
+    ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), WRONG)
+def test_a_wrong_value_is_refused_with_its_name_what_was_found_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert message.count(" is not allowed: ") == 1
+    assert message.startswith(f"{name}=")
+    assert value.strip(",").split(",")[-1] in message
+    assert allowed in message
+
+
+def test_several_wrong_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"WHISPER_MODEL": "enormous", "MAX_FILE_SIZE": "ten", "TIMEZONE": "Mars"}
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert all(f"{name}={value}" in str(refused.value) for name, value in wrong.items())
+
+
+def test_a_wrong_value_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WHISPER_MODEL=enormous\n")
+    with pytest.raises(SettingsError, match="WHISPER_MODEL=enormous"):
+        load_settings()
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("MAX_ATTEMPTS=7\n")
+    monkeypatch.setenv("MAX_ATTEMPTS", "5")
+    assert load_settings().max_attempts == 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    assert load_settings() == Settings()
+
+
+def test_a_folder_is_taken_as_whisper_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WHISPER_MODEL", str(tmp_path))
+    assert load_settings().whisper_model == str(tmp_path)
+
+
+def test_the_home_is_absolute_and_holds_bucket_and_vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A relative home must not move when a run worker starts in another folder."""
+    monkeypatch.setenv("NURSECONV_HOME", "here")
+    loaded = load_settings()
+    assert (loaded.home, loaded.bucket_dir, loaded.vault_dir) == (
+        tmp_path / "here", tmp_path / "here" / "uploads", tmp_path / "here" / "vault",
+    )  # fmt: skip
+
+
+def test_formats_are_taken_in_any_spelling_of_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_AUDIO_FORMATS", " WAV , flac,")
+    assert load_settings().allowed_audio_formats == ("wav", "flac")
+
+
+@given(value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20))
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@pytest.mark.parametrize("name", ["MAX_FILE_SIZE", "TIMEZONE", "PROVIDER_ORDER", "WHISPER_MODEL", "LEASE_S"])
+def test_any_text_is_either_taken_or_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """No value ends in a traceback that an operator has to read."""
+    with monkeypatch.context() as patch:
+        patch.setenv(name, value)
+        message = ""
+        try:
+            load_settings()
+        except SettingsError as refused:
+            message = str(refused)
+        assert not message or message.startswith(f"{name}=")
