@@ -45,7 +45,7 @@ def ensure_server(home: Path) -> dict[str, Any]:
             return _start(home, facts)
         except (subprocess.SubprocessError, OSError) as error:
             raise StoreUnavailableError(
-                f"the embedded Postgres of {home} did not start ({type(error).__name__}); its log is {home}/postgres/data/log"
+                f"the embedded Postgres did not start ({type(error).__name__}); its log is {home}/postgres/data/log"
             ) from None
 
 

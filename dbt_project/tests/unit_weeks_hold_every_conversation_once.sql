@@ -1,0 +1,37 @@
+-- Weeks of conversations whose parts do not add up to the conversations of that week.
+with conversations as (
+
+    select * from {{ ref('conversations') }}
+
+),
+
+unit_weeks as (
+
+    select * from {{ ref('unit_weeks') }}
+
+),
+
+expected as (
+
+    select week, count(*) as n_conversations
+    from conversations
+    group by week
+
+),
+
+found as (
+
+    select
+        week,
+        sum(conversations) as n_conversations,
+        sum(completed + failed + rejected + cancelled + erased + in_work) as n_parts
+    from unit_weeks
+    group by week
+
+)
+
+select week
+from expected
+full join found using (week)
+where expected.n_conversations is distinct from found.n_conversations
+   or found.n_conversations is distinct from found.n_parts

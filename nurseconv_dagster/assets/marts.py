@@ -1,0 +1,24 @@
+"""The reporting tables: dbt's models as assets, downstream of the store's tables.
+
+What lives here: `marts`, every model of `dbt_project` in one step, so that one build serves many uploads.
+When to add here: nothing; a new model is a file in `dbt_project`.
+What to keep out: SQL, and parsing dbt's project (`nurseconv migrate` does that before anything is imported).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import AssetExecutionContext
+from dagster_dbt import dbt_assets
+
+from nurseconv_dagster.errors import BuildError
+from nurseconv_dagster.resources.marts import MANIFEST, MartsResource
+
+if not MANIFEST.exists():
+    raise BuildError("dbt's manifest is missing; run `nurseconv migrate` (or `make setup`), which parses dbt_project.")
+
+
+@dbt_assets(manifest=MANIFEST)
+def marts(context: AssetExecutionContext, marts_builder: MartsResource) -> Iterator[Any]:
+    """Every model and dbt test; dbt rebuilds only what changed."""
+    yield from marts_builder.build(context)

@@ -1,0 +1,32 @@
+"""The two jobs: one carries a batch of uploads from file to scores, one builds the reporting tables for all of them.
+
+What lives here: `process_uploads`, `build_marts`.
+When to add here: a selection of assets that runs on its own.
+What to keep out: triggers (sensors).
+"""
+
+from dagster import AssetKey, AssetSelection, define_asset_job
+
+UPLOAD_ASSETS = ("conversation_uploads", "conversation_transcriptions", "question_answers", "conversation_scores")
+# The ledger's stage, and the assets that a run starting there has to make.
+ASSETS_FROM_STAGE = {
+    "uploads": UPLOAD_ASSETS,
+    "transcriptions": UPLOAD_ASSETS[1:],
+    "answers": UPLOAD_ASSETS[2:],
+    "scores": UPLOAD_ASSETS[3:],
+}
+PROCESS_UPLOADS = "process_uploads"
+BUILD_MARTS = "build_marts"
+
+_uploads = AssetSelection.assets(*(AssetKey(name) for name in UPLOAD_ASSETS))
+
+process_uploads = define_asset_job(
+    PROCESS_UPLOADS,
+    selection=_uploads - AssetSelection.all_asset_checks(),
+    description="From file to scores, for one upload or a contiguous range of them.",
+)
+build_marts = define_asset_job(
+    BUILD_MARTS,
+    selection=(AssetSelection.all() - _uploads) | AssetSelection.checks_for_assets(*UPLOAD_ASSETS),
+    description="The reporting tables, once for many uploads, and the checks of everything that goes into them.",
+)

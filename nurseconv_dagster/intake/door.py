@@ -1,0 +1,141 @@
+"""The only way in: one arrival becomes one upload in the ledger, accepted or refused with a reason.
+
+What lives here: `accept()`, the order of its checks, and what it asks vault and ledger to keep.
+When to add here: a check that every file must pass, whoever brings it.
+What to keep out: how a check is made (its own module), SQL, and waiting for files to stop changing (listing).
+
+Killed at any line, the same arrival can simply come again: the object is stored before the row that names it, and both
+writes find themselves done. Refused files of the bucket stay where they lie; of others the vault keeps a copy, unless
+there is nothing to keep or too much of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nurseconv_dagster.errors import VaultUnavailableError
+from nurseconv_dagster.intake.arrivals import (
+    Accepted,
+    Arrival,
+    Kind,
+    Ledger,
+    NewUpload,
+    Refusal,
+    Sidecar,
+    Vault,
+)
+from nurseconv_dagster.intake.demuxing import probe
+from nurseconv_dagster.intake.filenames import clean_filename
+from nurseconv_dagster.intake.identity import identity_key, unread_key, upload_id
+from nurseconv_dagster.intake.limits import Limits
+from nurseconv_dagster.intake.sidecars import refuse_profile
+from nurseconv_dagster.intake.sniffing import UNKNOWN_CONTENT_TYPE, Sniffed, sniff
+from nurseconv_dagster.intake.texts import read_text
+from nurseconv_dagster.intake.vault import hash_file
+
+_UNREAD = frozenset({"empty_file", "too_large"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What the door found out about the bytes; the hash is empty for a file too large to be read."""
+
+    sha256: str
+    size_bytes: int
+    content_type: str
+    kind: Kind
+    refusal: Refusal | None
+
+
+def accept(
+    arrival: Arrival, *, vault: Vault, ledger: Ledger, limits: Limits, profiles: Collection[str], now: datetime
+) -> Accepted:
+    """What became of the arrival; its row and receipt are in the ledger when this returns.
+
+    Args:
+        arrival: the file and what is said about it; the file is read, never changed.
+        vault: keeps the content.
+        ledger: keeps the row.
+        limits: size, formats, duration, channels, rate.
+        profiles: the catalogue's profile names.
+        now: the time of arrival, aware.
+
+    Raises:
+        VaultUnavailableError: transient; the vault cannot be written, or the file vanished or changed meanwhile.
+        StoreUnavailableError: transient; the ledger wrote nothing.
+        IdentityConflictError: the same idempotency key arrived before with other bytes.
+    """
+    try:
+        content = _examine(arrival, limits, profiles)
+    except OSError as error:
+        raise VaultUnavailableError(
+            f"the file that arrived cannot be read ({error.strerror}); send it again, or let the service read it.",
+            code="source_unreadable",
+        ) from None
+    sidecar = arrival.sidecar if isinstance(arrival.sidecar, Sidecar) else Sidecar()
+    key = _identify(arrival, content, sidecar)
+    return ledger.record_arrival(
+        NewUpload(
+            id=upload_id(key),
+            identity_key=key,
+            content_sha256=content.sha256,
+            original_filename=clean_filename(arrival.filename),
+            object_key=vault.put(arrival.path, content.sha256) if _is_kept(arrival, content.refusal) else None,
+            file_size_bytes=content.size_bytes,
+            content_type=content.content_type,
+            kind=content.kind,
+            sidecar=sidecar,
+            refusal=content.refusal,
+            arrival=arrival,
+            arrived_at=now,
+        )
+    )
+
+
+def _examine(arrival: Arrival, limits: Limits, profiles: Collection[str]) -> _Content:
+    size_bytes = arrival.path.stat().st_size
+    if size_bytes > limits.max_file_size_bytes:
+        refusal = Refusal(
+            "too_large",
+            f"the file has {size_bytes} bytes, at most {limits.max_file_size_bytes} are allowed; "
+            "compress or split the recording, or raise MAX_FILE_SIZE.",
+        )
+        return _Content("", size_bytes, UNKNOWN_CONTENT_TYPE, arrival.declared_kind or "audio", refusal)
+    sniffed = sniff(arrival.path, arrival.filename, arrival.declared_kind)
+    sha256, size_bytes = hash_file(arrival.path)
+    if isinstance(sniffed, Refusal):
+        is_text = arrival.declared_kind == "text" or sniffed.code == "not_utf8"
+        return _Content(sha256, size_bytes, UNKNOWN_CONTENT_TYPE, "text" if is_text else "audio", sniffed)
+    return _Content(sha256, size_bytes, sniffed.content_type, sniffed.kind, _refuse(arrival, sniffed, limits, profiles))
+
+
+def _refuse(arrival: Arrival, sniffed: Sniffed, limits: Limits, profiles: Collection[str]) -> Refusal | None:
+    """The first reason not to take a file whose format is known, cheap reasons first."""
+    if sniffed.kind == "audio" and sniffed.format not in limits.allowed_formats:
+        return Refusal(
+            "format_not_allowed",
+            f"the content is {sniffed.format}, allowed are {', '.join(limits.allowed_formats)}; "
+            "export the recording in one of these, or add it to ALLOWED_AUDIO_FORMATS.",
+        )
+    if isinstance(arrival.sidecar, Refusal):
+        return arrival.sidecar
+    return refuse_profile(arrival.sidecar, profiles) or _refuse_content(arrival.path, sniffed, limits)
+
+
+def _refuse_content(path: Path, sniffed: Sniffed, limits: Limits) -> Refusal | None:
+    found = read_text(path.read_bytes()) if sniffed.kind == "text" else probe(path, sniffed.format, limits)
+    return found if isinstance(found, Refusal) else None
+
+
+def _identify(arrival: Arrival, content: _Content, sidecar: Sidecar) -> str:
+    if content.refusal is not None and content.refusal.code in _UNREAD:
+        return unread_key(content.refusal.code, arrival.location, arrival.version)
+    return identity_key(content.kind, content.sha256, arrival.idempotency_key, sidecar.encounter_id, arrival.location)
+
+
+def _is_kept(arrival: Arrival, refusal: Refusal | None) -> bool:
+    """True for what goes into the vault: everything accepted, and what was refused and lies in no bucket."""
+    return refusal is None or (arrival.source != "bucket" and refusal.code not in _UNREAD)

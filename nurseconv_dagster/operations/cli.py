@@ -1,0 +1,194 @@
+"""The `nurseconv` command line: what an operator types.
+
+What lives here: the commands, their help and exit codes. Each calls one module of this room.
+When to add here: a new command, three lines that call its module.
+What to keep out: the work itself, and heavy imports (a command that only prints help must be quick).
+
+Exit codes: 0 done; 1 done, but not all went well (says what); 2 wrong usage; 3 something must be put right first
+(a setting, a missing model); 4 try again later (database away, another command at work).
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
+from nurseconv_dagster.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="nurseconv",
+    help=(
+        "Recordings of nurse conversations become transcripts, proven answers, scores and reporting tables.\n\n"
+        "Start with `nurseconv demo`; then `nurseconv ingest FOLDER` for your own files, `nurseconv up` for the "
+        "Dagster UI and the bucket's sensor, `nurseconv export DIR` and `nurseconv url` to get results out.\n\n"
+        "Everything is kept in one folder, NURSECONV_HOME (default .nurseconv). Settings: docs/configuration.md."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """Export formats."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+class Role(StrEnum):
+    """Who a connection string is for."""
+
+    PIPELINE = "pipeline"
+    BI = "bi"
+    PEOPLE = "people"
+
+
+class Stage(StrEnum):
+    """Where a retry begins."""
+
+    UPLOADS = "uploads"
+    TRANSCRIPTIONS = "transcriptions"
+    ANSWERS = "answers"
+    SCORES = "scores"
+
+
+def main() -> None:
+    """Runs the command line; errors raised on purpose become one sentence and an exit code."""
+    try:
+        app()
+    except NurseconvError as error:
+        typer.echo(f"nurseconv: {error}", err=True)
+        sys.exit(4 if isinstance(error, TransientError | UploadBusyError) else 3)
+
+
+def _ready() -> Settings:
+    """Settings of a home that is ready to use."""
+    from nurseconv_dagster.operations.home import prepare_home
+
+    settings = load_settings()
+    prepare_home(settings)
+    return settings
+
+
+@app.command()
+def demo(
+    home: Annotated[
+        Path, typer.Option(help="Where everything is kept; the default is what `nurseconv up` serves.")
+    ] = Path(".nurseconv"),
+) -> None:
+    """From the sample recordings to reporting tables, through the same jobs the daemon runs; then where to look."""
+    from nurseconv_dagster.operations.demo import run_demo
+
+    raise typer.Exit(run_demo(home))
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address the Dagster UI listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+) -> None:
+    """Serve the Dagster UI with daemon and sensors. Files dropped into the bucket are taken in by themselves."""
+    from nurseconv_dagster.operations.serve import serve
+
+    serve(_ready(), host, port)
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded Postgres of this home; its data stays."""
+    from nurseconv_dagster.operations.embedded_postgres import stop_server
+
+    stopped = stop_server(load_settings().home)
+    typer.echo("embedded Postgres stopped" if stopped else "no embedded Postgres was running")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders; sidecars are found beside the files.")],
+    wait: Annotated[bool, typer.Option("--wait", help="With a daemon running: wait until all reached an end.")] = False,
+) -> None:
+    """Take files in. With no daemon running, do all the work here and now, through the same definitions.
+
+    Prints each upload's end state. Exit code 0 when all reached one; 1 when one of the paths held nothing to take in.
+    """
+    from nurseconv_dagster.operations.ingest import ingest_paths
+
+    raise typer.Exit(ingest_paths(_ready(), paths, wait=wait))
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Show file names too; they may name a person.")] = False,
+    limit: Annotated[int, typer.Option(help="How many uploads to list, newest first.")] = 20,
+) -> None:
+    """What is where: counts by status, the newest uploads, and the reason for each that failed or was refused."""
+    from nurseconv_dagster.operations.status import show_status
+
+    show_status(_ready(), as_json=as_json, names=names, limit=limit)
+
+
+@app.command()
+def retry(
+    upload_id: Annotated[UUID | None, typer.Argument(metavar="ID", help="An id from `nurseconv status`.")] = None,
+    stage: Annotated[Stage, typer.Option("--from", help="The first stage to run again.")] = Stage.UPLOADS,
+    all_failed: Annotated[bool, typer.Option("--all-failed", help="Every upload that failed, instead of one.")] = False,
+) -> None:
+    """Run an upload again. Its old results stay in the store, superseded. With no daemon, the work is done here."""
+    from nurseconv_dagster.operations.ingest import retry_uploads
+
+    if (upload_id is None) is not all_failed:
+        raise typer.BadParameter("give one ID, or --all-failed")
+    raise typer.Exit(retry_uploads(_ready(), upload_id, str(stage)))
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Written into; created when missing.")],
+    file_format: Annotated[Format, typer.Option("--format", help="jsonl, csv, parquet: tables. srt, vtt: subtitles.")],
+) -> None:
+    """Write current transcripts, answers and scores as files, or subtitles, one file a recording."""
+    from nurseconv_dagster.operations.export import export_results
+
+    for line in export_results(_ready(), folder, str(file_format)):
+        typer.echo(line)
+
+
+@app.command()
+def url(role: Annotated[Role, typer.Option(help="bi sees the marts and nothing else.")] = Role.PIPELINE) -> None:
+    """Print the connection string, for psql and BI tools: psql "$(nurseconv url --role bi)"."""
+    from nurseconv_dagster.operations.urls import connection_string
+
+    typer.echo(connection_string(_ready(), str(role)))
+
+
+@app.command()
+def migrate() -> None:
+    """Make the home ready: folders, database, schema, dbt's manifest. Safe to run again."""
+    settings = _ready()
+    typer.echo(f"ready: {settings.home}")
+
+
+@app.command()
+def doctor(
+    definitions: Annotated[bool, typer.Option("--definitions", help="Validate the Dagster definitions too.")] = False,
+) -> None:
+    """Test each part and say what is wrong and what to do. Exit code 0 when all is well, 1 when not."""
+    from nurseconv_dagster.operations.doctor import examine
+
+    raise typer.Exit(examine(load_settings(), definitions=definitions))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The demo: sample recordings become reporting tables through the same jobs the daemon runs, and are shown.
+
+What lives here: `run_demo()` and what it prints.
+When to add here: something that a new user should see in the first minutes.
+What to keep out: any work of its own: it drops files into the bucket and drives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from sqlalchemy import Engine
+
+from nurseconv_dagster.operations.driver import drive
+from nurseconv_dagster.operations.home import PROJECT, prepare_home
+from nurseconv_dagster.operations.watch import watching
+from nurseconv_dagster.settings import load_settings
+from nurseconv_dagster.store import listings
+from nurseconv_dagster.store.engine import app_url, open_engine
+
+SAMPLES = PROJECT / "samples"
+_BUCKET_FOLDER = "samples"
+_LINES_SHOWN = 4
+_SHOWN_SCORES = ("overall_score", "completeness_score", "confidence_score", "evidence_coverage", "safety_score")
+
+
+def run_demo(home: Path) -> int:
+    """The exit code: 0 when every sample ended as it should and is in the marts."""
+    os.environ["NURSECONV_HOME"] = str(home)
+    settings = load_settings()
+    clock: dict[str, float] = {}
+    with _timed(clock, "home, database, dbt manifest"):
+        typer.echo(f"==> Making the home ready: {settings.home}")
+        prepare_home(settings)
+    with _timed(clock, "samples into the bucket"):
+        names = _drop_samples(settings.bucket_dir)
+        typer.echo(f"==> Dropped {len(names)} sample files into the bucket: {settings.bucket_dir / _BUCKET_FOLDER}")
+    typer.echo("==> Working: the intake sensor, then one run for the batch, then dbt (Whisper loads first)")
+    engine = open_engine(app_url(settings))
+    with _timed(clock, "runs"), watching(engine):
+        driven = drive(settings)
+    ids = listings.uploads_by_location(engine, _BUCKET_FOLDER)
+    for name in names:
+        _show(engine, name, ids[name])
+    _show_evaluation(engine, {Path(name).stem: upload_id for name, upload_id in ids.items()})
+    _show_times(engine, clock)
+    _show_next(engine, settings.home)
+    engine.dispose()
+    return 0 if driven.is_reported else 1
+
+
+def _drop_samples(bucket: Path) -> list[str]:
+    """Locations in the bucket; times are kept, so that the sensor finds the files stable at once."""
+    target = bucket / _BUCKET_FOLDER
+    shutil.copytree(SAMPLES / "bucket", target, dirs_exist_ok=True)
+    for file in target.rglob("*"):
+        if file.is_file():
+            source = SAMPLES / "bucket" / file.relative_to(target)
+            os.utime(file, (source.stat().st_mtime - 3600, source.stat().st_mtime - 3600))
+    files = (file for file in sorted(target.rglob("*")) if file.is_file() and file.suffix != ".json")
+    return [file.relative_to(bucket).as_posix() for file in files]
+
+
+def _show(engine: Engine, name: str, upload_id: Any) -> None:
+    upload = listings.list_uploads(engine, ids=[upload_id])[0]
+    typer.echo(f"\n== {name.removeprefix(_BUCKET_FOLDER + '/')}: {upload.status}")
+    if upload.error_code:
+        typer.echo(f"   {upload.error_code}: {upload.error_message}")
+    for fact in upload.damage:
+        typer.echo(f"   damage: {fact}")
+    transcription, answers, scores = listings.list_results(engine, upload_id)
+    if transcription is None:
+        return
+    if transcription.outcome == "no_speech":
+        typer.echo("   no speech: no text, no answers, no scores")
+        return
+    _show_lines(transcription)
+    for answer in answers:
+        typer.echo(f"   {_answer_line(answer)}")
+    shown = ((score, getattr(scores, score)) for score in _SHOWN_SCORES)
+    typer.echo("   " + ", ".join(f"{score} {'-' if value is None else format(value, '.2f')}" for score, value in shown))
+
+
+def _show_lines(transcription: Any) -> None:
+    for segment in transcription.segments[:_LINES_SHOWN]:
+        at = "     " if segment["start_s"] is None else f"{segment['start_s']:5.1f}"
+        typer.echo(f"   {at}  {segment['role'] or '-':<8} {segment['text']}")
+    more = len(transcription.segments) - _LINES_SHOWN
+    if more > 0:
+        typer.echo(f"          ... and {more} more lines")
+
+
+def _answer_line(answer: Any) -> str:
+    line = f"{answer.question_id:<24} {answer.state:<12}"
+    if answer.answer_text is None:
+        return line
+    where = "" if answer.timestamp_start_s is None else f" @ {answer.timestamp_start_s:.1f} s"
+    review = "  [review]" if answer.needs_review else ""
+    return f'{line} {answer.answer_text}  <- "{answer.evidence_quote}"{where}, {answer.confidence_score:.2f}{review}'
+
+
+def _show_evaluation(engine: Engine, ids: Mapping[str, Any]) -> None:
+    """Word error rate, precision and recall against the references beside the samples."""
+    from nurseconv_dagster.operations.evaluation import Case, evaluate
+    from nurseconv_dagster.operations.evaluation_report import render_report
+    from nurseconv_dagster.operations.references import load_references
+
+    cases = []
+    for reference in load_references(SAMPLES / "reference"):
+        transcription, answers, _ = listings.list_results(engine, ids[reference.name])
+        rows = [dict(answer._mapping) for answer in answers]
+        cases.append(Case(reference, transcription.full_text if transcription else None, rows))
+    typer.echo("\n==> Against the references in samples/reference")
+    typer.echo(render_report(evaluate(cases)))
+
+
+def _show_times(engine: Engine, clock: dict[str, float]) -> None:
+    transcribing_s, audio_s = listings.transcribing_seconds(engine)
+    typer.echo("\n==> Where the time went")
+    for part, seconds in clock.items():
+        typer.echo(f"   {part:<32} {seconds:6.1f} s")
+    typer.echo(f"   of the runs, transcription       {transcribing_s:6.1f} s for {audio_s:.0f} s of audio")
+    typer.echo(f"   all but transcription            {sum(clock.values()) - transcribing_s:6.1f} s")
+
+
+def _show_next(engine: Engine, home: Path) -> None:
+    marts = ", ".join(f"{name} {count}" for name, count in listings.count_marts(engine).items())
+    typer.echo(
+        f"\n==> Where to look next\n"
+        f"   marts (rows)  {marts}\n"
+        f"   psql          psql \"$(.venv/bin/nurseconv url --role bi)\" -c 'select * from marts.question_weeks'\n"
+        f"   Dagster UI    make up, then http://127.0.0.1:3000: lineage, runs, checks\n"
+        f"   export        .venv/bin/nurseconv export out --format csv (or jsonl, parquet, srt, vtt)\n"
+        f"   your files    .venv/bin/nurseconv ingest FOLDER\n"
+        f"   stop          make down (the embedded Postgres); all data is in {home}"
+    )
+
+
+@contextmanager
+def _timed(clock: dict[str, float], part: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    clock[part] = time.perf_counter() - started

@@ -1,0 +1,158 @@
+"""Tests of each part, one line each: what was found, and what to do where it is wrong.
+
+What lives here: `examine()` and its parts.
+When to add here: a part that can be missing, wrong or away.
+What to keep out: mending anything; a doctor looks.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+from nurseconv_dagster.errors import NurseconvError
+from nurseconv_dagster.operations.driver import daemon_is_alive
+from nurseconv_dagster.operations.embedded_postgres import server_is_up
+from nurseconv_dagster.operations.home import PROJECT, environment
+from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.store import audit, listings
+from nurseconv_dagster.store.engine import app_url, open_engine
+from nurseconv_dagster.store.promises import PROMISES, count_broken
+from nurseconv_dagster.store.schema import check_schema
+
+_LEAST_FREE_BYTES = 2 * 1024**3
+
+Part = Callable[[Settings], str]
+
+
+def examine(settings: Settings, *, definitions: bool) -> int:
+    """The exit code: 0 when every part is well, 1 when one is not."""
+    parts: dict[str, Part] = {
+        "versions": _versions,
+        "home": _home,
+        "database": _database,
+        "ledger": _ledger,
+        "audit": _audit,
+        "catalogue": _catalogue,
+        "speech": _speech,
+        "reader": _reader,
+        "daemon": _daemon,
+    }
+    if definitions:
+        parts["definitions"] = _definitions
+    n_ill = 0
+    for name, part in parts.items():
+        try:
+            typer.echo(f"ok    {name:<12} {part(settings)}")
+        except NurseconvError as error:
+            n_ill += 1
+            typer.echo(f"WRONG {name:<12} {error}")
+    return 1 if n_ill else 0
+
+
+def _versions(settings: Settings) -> str:
+    names = ("nurseconv", "dagster", "dbt-core", "faster-whisper", "onnxruntime", "sqlalchemy")
+    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)])
+
+
+def _home(settings: Settings) -> str:
+    if not settings.home.exists():
+        raise NurseconvError(f"{settings.home} does not exist yet; run `nurseconv migrate`.")
+    free_bytes = shutil.disk_usage(settings.home).free
+    if free_bytes < _LEAST_FREE_BYTES:
+        raise NurseconvError(f"{settings.home}: only {free_bytes / 1024**3:.1f} GiB free; recordings need room.")
+    return f"{settings.home}, {free_bytes / 1024**3:.0f} GiB free"
+
+
+def _database(settings: Settings) -> str:
+    if not settings.database_url and not server_is_up(settings.home):
+        raise NurseconvError("the embedded Postgres is not running; any other command starts it: `nurseconv migrate`.")
+    url = app_url(settings)
+    engine = open_engine(url)
+    check_schema(engine)
+    engine.dispose()
+    return f"{url.host}:{url.port}, schema up to date"
+
+
+def _ledger(settings: Settings) -> str:
+    engine = open_engine(app_url(settings))
+    broken = [f"{promise.sentence} ({count})" for promise in PROMISES if (count := count_broken(engine, promise))]
+    counts = listings.count_by_status(engine)
+    engine.dispose()
+    if broken:
+        raise NurseconvError("these promises are broken: " + " ".join(broken))
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "empty"
+
+
+def _audit(settings: Settings) -> str:
+    engine = open_engine(app_url(settings))
+    n_right, first_wrong = audit.verify(engine)
+    engine.dispose()
+    if first_wrong is not None:
+        raise NurseconvError(f"the audit log was changed: row {first_wrong} does not fit the chain.")
+    return f"{n_right} rows, the chain holds"
+
+
+def _catalogue(settings: Settings) -> str:
+    from nurseconv_dagster.extraction.catalogue import load_catalogue
+    from nurseconv_dagster.scoring.rubric import load_rubric
+
+    catalogue = load_catalogue(settings.catalogue_file)
+    if settings.default_profile not in catalogue.profiles:
+        allowed = ", ".join(sorted(catalogue.profiles))
+        raise NurseconvError(f"DEFAULT_PROFILE={settings.default_profile} is not in the catalogue; allowed: {allowed}.")
+    load_rubric(settings.rubric_file)
+    return f"{catalogue.version}, profiles {', '.join(catalogue.profiles)}"
+
+
+def _speech(settings: Settings) -> str:
+    from nurseconv_dagster.speech.weights import find_weights
+
+    weights = find_weights(settings.whisper_model, settings.home)
+    return f"{weights.name} {weights.revision[:12]}"
+
+
+def _reader(settings: Settings) -> str:
+    from nurseconv_dagster.resources.extractors import build_providers
+
+    providers = build_providers(settings)
+    return ", ".join(f"{provider.name} {provider.model_name}".strip() for provider in providers)
+
+
+def _daemon(settings: Settings) -> str:
+    engine = open_engine(app_url(settings))
+    alive = daemon_is_alive(engine, settings)
+    engine.dispose()
+    return "running" if alive else "not running; `nurseconv ingest` does the work itself, `nurseconv up` starts it"
+
+
+def _definitions(settings: Settings) -> str:
+    """Dagster's own validation, in a process of its own as the code server would load it."""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+        [
+            str(Path(sys.executable).with_name("dagster")),
+            "definitions",
+            "validate",
+            "-w",
+            str(PROJECT / "workspace.yaml"),
+        ],
+        env={**os.environ, **environment(settings)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NurseconvError(f"dagster definitions validate failed: {_tail(done.stderr + done.stdout)}")
+    return "dagster loads them all"
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-15:])

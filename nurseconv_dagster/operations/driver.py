@@ -1,0 +1,140 @@
+"""The work without a daemon: the same definitions, sensors and jobs, evaluated here until nothing is due.
+
+What lives here: `drive()` and `daemon_is_alive()`.
+When to add here: nothing; a trigger belongs in `automation`, where the daemon finds it too.
+What to keep out: what people see (progress, reports).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Engine
+
+from nurseconv_dagster.errors import UploadBusyError
+from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.store import audit, listings, planning, reporting
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, Definitions, RunRequest
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def daemon_is_alive(engine: Engine, settings: Settings) -> bool:
+    """Whether a daemon has said so lately; then it does the work and nobody else."""
+    beat = listings.last_beats(engine).get("dagster-daemon")
+    return beat is not None and (datetime.now(UTC) - beat).total_seconds() < 2 * settings.reconcile_every_s + 15
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What the driving came to.
+
+    Args:
+        n_runs: runs executed.
+        n_failed_runs: runs in which at least one upload did not get through; the ledger has the reasons.
+        is_reported: whether everything at an end is in the marts.
+    """
+
+    n_runs: int
+    n_failed_runs: int
+    is_reported: bool
+
+
+def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, ok: None) -> Driven:
+    """Works until nothing is due: every upload at an end, and in the marts unless their build fails.
+
+    Args:
+        on_run: told each run's job and whether it succeeded.
+
+    Raises:
+        UploadBusyError: another `nurseconv` is driving this home.
+    """
+    from dagster import DagsterInstance
+
+    from nurseconv_dagster.definitions import defs
+
+    try:
+        with FileLock(settings.home / "driver.lock", timeout=0), DagsterInstance.get() as instance:
+            bury_dead_runs(settings)
+            return _drive(defs, instance, on_run)
+    except Timeout:
+        raise UploadBusyError(
+            "another nurseconv command is already doing the work of this home; wait for it, or run `nurseconv up`."
+        ) from None
+
+
+def bury_dead_runs(settings: Settings) -> int:
+    """How many runs that a crash left "started" are told failed, so that they hold no place in Dagster's queue.
+
+    Called where nothing else can be running: no daemon, and the driver's lock in hand. The ledger does the rest.
+    """
+    from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+    from nurseconv_dagster.resources.stores import StoreResource
+
+    if daemon_is_alive(StoreResource().engine, settings):
+        return 0
+    dead = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    with DagsterInstance.get() as instance:
+        runs = instance.get_runs(RunsFilter(statuses=dead))
+        for run in runs:
+            instance.report_run_failed(run, "its process is gone")
+    return len(runs)
+
+
+def _drive(defs: Definitions, instance: DagsterInstance, on_run: Callable[[str, bool], None]) -> Driven:
+    from nurseconv_dagster.automation.reconciler_sensor import reconcile
+    from nurseconv_dagster.resources.stores import StoreResource
+
+    store = StoreResource()
+    outcomes: list[bool] = []
+    while True:
+        # Runs are executed here, one after the other: between two of them, none that exists can be alive.
+        reconcile(store, lambda key: not _run_exists(instance, key), unclaimed_after_s=0)
+        requests = [r for r in _tick(defs, instance) if not _run_exists(instance, r.run_key or "")]
+        for request in requests:
+            outcomes.append(_execute(defs, instance, request))
+            on_run(request.job_name or "", outcomes[-1])
+        if requests:
+            continue
+        audit.seal(store.engine)
+        if not planning.n_waiting(store.engine):
+            is_reported = reporting.oldest_unreported_s(store.engine) is None
+            return Driven(len(outcomes), outcomes.count(False), is_reported)
+        time.sleep(1)
+
+
+def _tick(defs: Definitions, instance: DagsterInstance) -> list[RunRequest]:
+    """The intake sensor's answer, as the daemon would get it."""
+    from dagster import build_sensor_context
+
+    sensor = defs.get_sensor_def("intake_sensor")
+    resources = {name: (defs.resources or {})[name] for name in sensor.required_resource_keys}
+    with build_sensor_context(instance=instance, definitions=defs, resources=resources) as context:
+        return list(sensor.evaluate_tick(context).run_requests or [])
+
+
+def _execute(defs: Definitions, instance: DagsterInstance, request: RunRequest) -> bool:
+    job = defs.resolve_job_def(request.job_name or "")
+    if request.asset_selection:
+        job = job.get_subset(asset_selection=set(request.asset_selection), asset_check_selection=set())
+    result = job.execute_in_process(
+        run_config=_QUIET,
+        instance=instance,
+        tags={**request.tags, "dagster/run_key": request.run_key or ""},
+        raise_on_error=False,
+    )
+    return result.success
+
+
+def _run_exists(instance: DagsterInstance, run_key: str) -> bool:
+    from dagster import RunsFilter
+
+    return instance.get_runs_count(RunsFilter(tags={"dagster/run_key": run_key})) > 0

@@ -1,0 +1,46 @@
+"""Catalogue and rubric, read once per version of their files: a changed file counts from the next upload on.
+
+What lives here: `read_catalogue()` and `read_rubric()`.
+When to add here: another file that a hospital may replace.
+What to keep out: what is in the files, and whether it is right (extraction, scoring).
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from nurseconv_dagster.extraction.catalogue import load_catalogue
+from nurseconv_dagster.extraction.questions import Catalogue
+from nurseconv_dagster.scoring.rubric import Rubric, load_rubric
+from nurseconv_dagster.settings import Settings
+
+
+def read_catalogue(settings: Settings) -> Catalogue:
+    """The catalogue of `CATALOGUE_FILE`, or the product's own.
+
+    Raises:
+        CatalogueError: the file is wrong; names line and reason.
+    """
+    return _catalogue(settings.catalogue_file, _version(settings.catalogue_file))
+
+
+def read_rubric(settings: Settings) -> Rubric:
+    """The rubric of `RUBRIC_FILE`, or the product's own.
+
+    Raises:
+        CatalogueError: the file is wrong; names line and reason.
+    """
+    return _rubric(settings.rubric_file, _version(settings.rubric_file))
+
+
+@lru_cache(maxsize=4)
+def _catalogue(path: Path | None, version: int) -> Catalogue:
+    return load_catalogue(path)
+
+
+@lru_cache(maxsize=4)
+def _rubric(path: Path | None, version: int) -> Rubric:
+    return load_rubric(path)
+
+
+def _version(path: Path | None) -> int:
+    return path.stat().st_mtime_ns if path is not None and path.exists() else 0

@@ -1,0 +1,99 @@
+"""The door and what is behind it, as a resource: vault, limits, profiles, bucket.
+
+What lives here: `IntakeResource`.
+When to add here: another place from which files are taken in.
+What to keep out: the door's checks (intake) and the ledger's rules (store).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dagster import ConfigurableResource, ResourceDependency
+
+from nurseconv_dagster.intake.arrivals import Accepted, Arrival, Kind, Recording, Refusal, Sidecar
+from nurseconv_dagster.intake.door import accept
+from nurseconv_dagster.intake.examining import Examined, examine, read_recording, read_typed
+from nurseconv_dagster.intake.limits import Limits
+from nurseconv_dagster.intake.listing import BucketFile, list_bucket, stable
+from nurseconv_dagster.intake.sidecars import find_sidecar, load_sidecar
+from nurseconv_dagster.intake.texts import TypedText
+from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.resources.catalogues import read_catalogue
+from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.store.arrivals import ArrivalLedger
+
+
+class IntakeResource(ConfigurableResource[None]):
+    """Takes files in, and reads them back for the stages."""
+
+    store: ResourceDependency[StoreResource]
+
+    @property
+    def vault(self) -> FileVault:
+        """The content-addressed vault of the home."""
+        return FileVault(self.store.settings.vault_dir)
+
+    @property
+    def limits(self) -> Limits:
+        """What the settings allow."""
+        settings = self.store.settings
+        return Limits(
+            max_file_size_bytes=settings.max_file_size,
+            allowed_formats=settings.allowed_audio_formats,
+            max_duration_s=settings.max_duration_s,
+        )
+
+    def new_arrivals(self, now: datetime) -> Iterator[Arrival]:
+        """Stable files of the bucket that have no receipt in this version yet, oldest first."""
+        settings = self.store.settings
+        settings.bucket_dir.mkdir(parents=True, exist_ok=True)
+        files = list(stable(list_bucket(settings.bucket_dir), now.timestamp(), settings.stable_after_s))
+        known = ArrivalLedger(self.store.engine).known_versions(file.location for file in files)
+        for file in files:
+            if known.get(file.location) != file.version:
+                yield _arrival(file, load_sidecar(file.path))
+
+    def arrivals_at(self, path: Path) -> Iterator[Arrival]:
+        """The files at a path that an operator names: the file itself, or all of a folder; sidecars with them."""
+        inside = [file.path for file in list_bucket(path)] if path.is_dir() else [path]
+        for found in filter(Path.is_file, inside):
+            where = str(found.resolve())
+            yield Arrival(found, found.name, "cli", location=where, sidecar=load_sidecar(found))
+
+    def accept(self, arrival: Arrival) -> Accepted:
+        """Through the door; with `AFTER_INGEST=delete` a bucket file that was taken in is removed, with its sidecar."""
+        taken = accept(
+            arrival,
+            vault=self.vault,
+            ledger=ArrivalLedger(self.store.engine),
+            limits=self.limits,
+            profiles=read_catalogue(self.store.settings).profiles.keys(),
+            now=datetime.now(UTC),
+        )
+        if arrival.source == "bucket" and taken.refusal is None and self.store.settings.after_ingest == "delete":
+            _remove(arrival.path)
+        return taken
+
+    def examine(self, object_key: str, kind: Kind) -> Examined | Refusal:
+        """A stored object, read to its end."""
+        return examine(self.vault.path(object_key), kind, self.limits)
+
+    def read_recording(self, object_key: str) -> Recording | Refusal:
+        """The samples of a stored recording."""
+        return read_recording(self.vault.path(object_key), self.limits)
+
+    def read_typed(self, object_key: str) -> TypedText | Refusal:
+        """The lines of a stored typed conversation."""
+        return read_typed(self.vault.path(object_key))
+
+
+def _arrival(file: BucketFile, sidecar: Sidecar | Refusal) -> Arrival:
+    return Arrival(file.path, file.path.name, "bucket", location=file.location, version=file.version, sidecar=sidecar)
+
+
+def _remove(path: Path) -> None:
+    sidecar = find_sidecar(path)
+    path.unlink(missing_ok=True)
+    if sidecar is not None:
+        sidecar.unlink(missing_ok=True)

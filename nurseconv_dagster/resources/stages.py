@@ -1,0 +1,172 @@
+"""One stage of one run over its batch of uploads: claim, lease, isolation, and what Dagster is told at the end.
+
+What lives here: `StageResource.open()`, the frame around every partitioned asset, and `StageBatch`, what is inside.
+When to add here: something that must hold for every stage.
+What to keep out: what a stage computes (the rooms) and what the ledger writes (store).
+
+How one upload's failure stays its own: an asset that returns materialises every partition of its range, a failed one
+too. So when all went well the asset returns; when some did not, the good partitions are logged one by one and the step
+fails. The good uploads are handed back and go on from their next stage in another run.
+"""
+
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    ConfigurableResource,
+    Failure,
+    InitResourceContext,
+    ResourceDependency,
+)
+from pydantic import PrivateAttr
+from sqlalchemy import Connection
+
+from nurseconv_dagster.errors import LeaseLostError, NurseconvError, StoreUnavailableError, TransientError
+from nurseconv_dagster.intake.arrivals import Refusal
+from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.store.claims import Claim, Claims
+from nurseconv_dagster.store.claims import Failure as StageFailure
+
+RUN_KEY_TAG = "dagster/run_key"
+
+
+class StageBatch:
+    """The uploads a stage has in hand, and what became of each.
+
+    Args:
+        claims: the uploads of this run that wait for this stage.
+    """
+
+    def __init__(self, ledger: Claims, claims: list[Claim]) -> None:
+        self._ledger = ledger
+        self.claims = claims
+        self.done: list[UUID] = []
+        self.failed: dict[UUID, str] = {}
+
+    def unfinished(self) -> list[Claim]:
+        """Claims whose outcome is not written yet."""
+        return [claim for claim in self.claims if claim.upload_id not in {*self.done, *self.failed}]
+
+    @contextmanager
+    def isolate(self, claim: Claim) -> Iterator[None]:
+        """Whatever goes wrong inside is this upload's failure alone: it is written to the ledger, its mates go on.
+
+        Raises:
+            StoreUnavailableError: the ledger cannot be written; then nobody's outcome can, and the step fails.
+        """
+        try:
+            yield
+        except StoreUnavailableError:
+            raise
+        except LeaseLostError:
+            self.failed[claim.upload_id] = LeaseLostError.code
+        except Exception as error:  # noqa: BLE001 - the one boundary: an unforeseen error must not fail the mates
+            self.fail(claim, error)
+
+    @contextmanager
+    def finish(self, claim: Claim, **facts: Any) -> Iterator[Connection]:
+        """A fenced transaction for the stage's result; the upload advances with it or not at all.
+
+        Args:
+            facts: columns of the upload's row that the stage found out.
+        """
+        with self._ledger.fenced(claim) as connection:
+            yield connection
+            self._ledger.advance(connection, claim, **facts)
+        self.done.append(claim.upload_id)
+
+    def reject(self, claim: Claim, refusal: Refusal) -> None:
+        """The content is not acceptable: an end, with the reason."""
+        self._ledger.reject(claim, refusal)
+        self.failed[claim.upload_id] = refusal.code
+
+    def fail(self, claim: Claim, error: Exception) -> None:
+        """The stage failed for this upload; an unforeseen error is told by its type only, its text may hold words."""
+        if isinstance(error, NurseconvError):
+            failure = StageFailure(error.code, str(error), is_transient=isinstance(error, TransientError))
+        else:
+            failure = StageFailure(
+                "unexpected_error",
+                f"{type(error).__name__} at {_place(error)} in stage {claim.stage}; this is a defect of the product. "
+                "Report this line and the versions of `nurseconv doctor`; the error's own words are left out, they "
+                f"may be a patient's. `nurseconv retry {claim.upload_id}` tries again.",
+                is_transient=True,
+            )
+        self._ledger.fail(claim, failure)
+        self.failed[claim.upload_id] = failure.code
+
+
+class StageResource(ConfigurableResource[None]):
+    """Opens stages. While a run's process lives, its leases are renewed from a thread, three times a lease."""
+
+    store: ResourceDependency[StoreResource]
+    _stop: threading.Event = PrivateAttr(default_factory=threading.Event)
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Starts the renewing; a run that has claimed nothing yet renews nothing."""
+        stop, ledger, run_id = threading.Event(), self.store.claims(), context.run_id or ""
+        pause_s = self.store.settings.lease_s / 3
+
+        def renew() -> None:
+            while not stop.wait(pause_s):
+                try:
+                    ledger.renew(run_id)
+                except StoreUnavailableError:
+                    continue  # the lease may run out; then the fence keeps this run from writing
+
+        self._stop = stop
+        threading.Thread(target=renew, name=f"lease-{run_id[:8]}", daemon=True).start()
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Ends the renewing with the run."""
+        self._stop.set()
+
+    @contextmanager
+    def open(self, context: AssetExecutionContext, stage: str) -> Iterator[StageBatch]:
+        """The batch of this run at this stage; settles with Dagster at its end.
+
+        Raises:
+            Failure: some partitions of the run did not get through this stage; the ledger has each one's reason.
+        """
+        ledger, run_id = self.store.claims(), context.run_id
+        keys = [UUID(key) for key in context.partition_keys]
+        run_key = context.run.tags.get(RUN_KEY_TAG)
+        batch = StageBatch(ledger, ledger.claim(keys, run_id=run_id, run_key=run_key, stage=stage))
+        try:
+            yield batch
+        except StoreUnavailableError:
+            raise
+        except NurseconvError as error:  # something all of them need is missing: model weights, a readable catalogue
+            for claim in batch.unfinished():
+                batch.fail(claim, error)
+        _settle(context, ledger, batch, keys)
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of our own code on the way to the error."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "nurseconv_dagster" in frame.filename]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def _settle(context: AssetExecutionContext, ledger: Claims, batch: StageBatch, keys: list[UUID]) -> None:
+    counts = {"n_uploads": len(keys), "n_done": len(batch.done), "n_failed": len(batch.failed)}
+    if len(batch.done) == len(keys):
+        context.add_output_metadata(counts)
+        return
+    for upload_id in batch.done:
+        context.log_event(AssetMaterialization(context.asset_key, partition=str(upload_id), metadata=counts))
+    ledger.release(context.run_id)
+    reasons = sorted(set(batch.failed.values())) or ["cancelled, or in the hands of another run"]
+    raise Failure(
+        f"{len(batch.done)} of {len(keys)} uploads got through; the others: {', '.join(reasons)}. "
+        "`nurseconv status` has each one's reason.",
+        metadata=counts,
+        allow_retries=False,
+    )
