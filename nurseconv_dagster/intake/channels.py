@@ -71,8 +71,6 @@ class StereoEvidence:
 def join_blocks(blocks: deque[npt.NDArray[np.int16]]) -> npt.NDArray[np.float32]:
     """The samples as float32 in [-1, 1], shape (n_channels, n_samples): two channels only where they differ.
 
-    Blocks are given up one by one as they are converted, so that the samples are never held twice.
-
     Args:
         blocks: each of shape (n_channels, n_samples), one or two channels, all alike; empty afterwards.
     """

@@ -12,8 +12,8 @@ Not told apart from sound: a flipped bit inside a packet of WAV, MP3, AAC or Web
 carry no checksum of their sound. FLAC and Ogg do, and every flip is found. Nor can a stream whose header promises
 nothing (WebM from a browser, MP3 without a Xing header) tell that it was cut exactly between two packets.
 
-Peak memory: 4 bytes for each sample kept, and never more than `Limits.max_memory_bytes`, because seconds are counted
-before anything is decoded.
+Peak memory: 6 bytes for each sample (16-bit blocks, and the float32 array they are joined into), and never more than
+`Limits.max_memory_bytes`, because seconds are counted before anything is decoded.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from av import AudioFrame
     from av.container import InputContainer
 
+BYTES_PER_SAMPLE = 2 + 4
 _GAP_S = 0.02  # the shortest packet that a container loses whole
 # Opus sends nothing in silence for up to 0.4 s (RFC 7587 section 3.1.3), and browsers stamp WebM blocks by the clock.
 _WEBM_GAP_S, _WEBM_LOSS_S = 0.1, 0.5
@@ -97,7 +98,8 @@ def decode(path: Path, audio_format: str, limits: Limits) -> Recording | Refusal
 def _refuse_size(counted: Tally, header: Header, limits: Limits) -> Refusal | None:
     if counted.duration_s > limits.max_duration_s + DURATION_SLACK_S:
         return too_long(counted.duration_s, limits)
-    needed_bytes = round(counted.duration_s * SAMPLE_RATE_HZ * 4 * (2 if header.n_channels == 2 else 1))
+    n_samples = counted.duration_s * SAMPLE_RATE_HZ * (2 if header.n_channels == 2 else 1)
+    needed_bytes = round(n_samples * BYTES_PER_SAMPLE)
     if needed_bytes > limits.max_memory_bytes:
         return Refusal(
             "too_much_memory",

@@ -23,7 +23,7 @@ class Limits:
         max_channels: more channels than a meeting-room microphone has are a measuring device's file.
         min_sample_rate_hz: below this there is no speech band left.
         max_sample_rate_hz: above this it is no recorder's file.
-        max_memory_bytes: of the decoded samples; the default holds four hours of two channels.
+        max_memory_bytes: while decoding, the file itself aside; the default holds four hours of two channels.
         max_lost_fraction: a recording that lost more than this share of its seconds or packets is refused; one that
             lost less is taken, with the damage written down. 0..1.
     """
@@ -34,5 +34,5 @@ class Limits:
     max_channels: int = 8
     min_sample_rate_hz: int = 4_000
     max_sample_rate_hz: int = 384_000
-    max_memory_bytes: int = 2 * 1024**3
+    max_memory_bytes: int = 3 * 1024**3
     max_lost_fraction: float = 0.5

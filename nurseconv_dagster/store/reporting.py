@@ -77,7 +77,8 @@ def reporting_rows(engine: Engine) -> Iterator[dict[str, Any]]:
         select(
             answers.c.upload_id, answers.c.question_id, answers.c.state, answers.c.provider,
             answers.c.confidence_score, answers.c.is_confident, answers.c.evidence,
-            transcriptions.c.full_text, transcriptions.c.duration_s, scores.c.completeness_score, scores.c.overall_score,
+            transcriptions.c.full_text, transcriptions.c.duration_s,
+            scores.c.completeness_score, scores.c.overall_score,
         )
         .join(transcriptions, transcriptions.c.id == answers.c.transcription_id)
         .join(uploads, uploads.c.id == answers.c.upload_id)

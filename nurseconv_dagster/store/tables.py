@@ -8,22 +8,9 @@ What to keep out: queries.
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    DateTime,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    text,
-)
+    BigInteger, Boolean, CheckConstraint, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, Table, Text,
+    UniqueConstraint, func, text,
+)  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData(

@@ -83,7 +83,7 @@ def test_every_module_opens_with_its_door_plate() -> None:
 def test_no_module_is_longer_than_its_cap_and_most_are_short() -> None:
     lines = {str(module.relative_to(ROOT)): len(module.read_text().splitlines()) for module in modules()}
     middle = median(lines.values())
-    print(f"{len(lines)} modules, median {middle:.0f} lines, longest {max(lines.values())}")  # noqa: T201 - for those who run it with -s
+    print(f"{len(lines)} modules, median {middle:.0f} lines, longest {max(lines.values())}")
     assert {name: n for name, n in lines.items() if n > MAX_MODULE_LINES} == {}
     assert middle <= MEDIAN_MODULE_LINES
 
@@ -91,7 +91,7 @@ def test_no_module_is_longer_than_its_cap_and_most_are_short() -> None:
 def test_no_function_is_longer_than_its_cap_and_most_are_short() -> None:
     lines = dict(found for module in modules() if not is_migration(module) for found in functions(module))
     middle = median(lines.values())
-    print(f"{len(lines)} functions, median {middle:.0f} lines, longest {max(lines.values())}")  # noqa: T201 - for those who run it with -s
+    print(f"{len(lines)} functions, median {middle:.0f} lines, longest {max(lines.values())}")
     assert {name: n for name, n in lines.items() if n > MAX_FUNCTION_LINES} == {}
     assert middle <= MEDIAN_FUNCTION_LINES
 
@@ -146,7 +146,7 @@ def test_importing_the_definitions_stays_cheap() -> None:
     ensure_manifest()
     baseline = _loaded("dagster, dagster_dbt")
     ours = _loaded("nurseconv_dagster.definitions")
-    print(f"beyond Dagster's own: {sorted(ours - baseline)}")  # noqa: T201 - for those who run it with -s
+    print(f"beyond Dagster's own: {sorted(ours - baseline)}")
     assert ours & HEAVY <= baseline
 
 

@@ -14,9 +14,9 @@ import time
 
 import pytest
 from sqlalchemy import Engine, text
-from tests.fakes.notes import note
 
 from nurseconv_dagster.settings import Settings
+from tests.fakes.notes import note
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("dagster")]
 

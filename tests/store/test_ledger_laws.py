@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text, update
-from tests.fakes.uploads import accept_many, new_upload
 
 from nurseconv_dagster.errors import IdentityConflictError, LeaseLostError, UploadBusyError
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
@@ -19,6 +18,7 @@ from nurseconv_dagster.store.claims import Claims, Failure
 from nurseconv_dagster.store.listings import ask_cancel, ask_restart
 from nurseconv_dagster.store.recovery import recover
 from nurseconv_dagster.store.tables import STAGES, conversation_uploads, processing_jobs, upload_receipts
+from tests.fakes.uploads import accept_many, new_upload
 
 TRANSIENT = Failure("busy", "try later", is_transient=True)
 PERMANENT = Failure("broken", "mend it", is_transient=False)

@@ -7,7 +7,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from tests.fakes.uploads import accept_many
 
 from nurseconv_dagster.errors import SchemaError, SettingsError, StoreUnavailableError
 from nurseconv_dagster.store import audit
@@ -15,6 +14,7 @@ from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.engine import open_engine, parse_url, transaction
 from nurseconv_dagster.store.schema import check_schema, migrate
 from nurseconv_dagster.store.tables import metadata
+from tests.fakes.uploads import accept_many
 
 
 def test_migrations_give_exactly_the_tables_of_the_code(engine):
@@ -58,7 +58,9 @@ def test_a_sealed_audit_row_cannot_be_changed_or_deleted(engine, statement):
         connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("spelling", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "POSTGRES"])
+@pytest.mark.parametrize(
+    "spelling", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "POSTGRES"]
+)
 def test_every_spelling_of_a_postgres_address_is_taken(spelling):
     url = parse_url(f"{spelling}://u:p@h:5433/db", "DATABASE_URL", "postgresql+psycopg2")
     assert url.render_as_string(hide_password=False) == "postgresql+psycopg2://u:p@h:5433/db"

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 from filelock import FileLock
 from sqlalchemy import URL, Engine, text
-from tests.conftest import pipeline_url
 
 from nurseconv_dagster.operations.embedded_postgres import admin_engine
 from nurseconv_dagster.operations.home import prepare_home
 from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store.engine import PIPELINE_ROLE
+from tests.conftest import pipeline_url
 
 DAGSTER_TEMPLATE = "dagster_template"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
-from tests.fakes.notes import note
 
 from nurseconv_dagster.operations.driver import drive
 from nurseconv_dagster.operations.export import export_results
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.listings import ask_restart
+from tests.fakes.notes import note
 
 pytestmark = pytest.mark.xdist_group("dagster")
 
@@ -193,7 +193,9 @@ def dagster_dump() -> str:
     """Everything Dagster keeps, as text."""
     from sqlalchemy import create_engine
 
-    engine = create_engine(os.environ["DAGSTER_DATABASE_URL"].replace("postgresql+psycopg://", "postgresql+psycopg2://"))
+    engine = create_engine(
+        os.environ["DAGSTER_DATABASE_URL"].replace("postgresql+psycopg://", "postgresql+psycopg2://")
+    )
     with engine.connect() as connection:
         tables = connection.execute(text("select tablename from pg_tables where schemaname = 'public'")).scalars().all()
         dump = "\n".join(
