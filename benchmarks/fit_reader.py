@@ -3,9 +3,9 @@
     python benchmarks/fit_reader.py
 
 Fitted on the talks of `dev` (weight 1) and `generated` (weight 0.5); `heldout` and `probe` are never looked at here.
-The model is logistic: its target is a candidate's token F1 with the marked answer (0 where there is none), each question
-of each talk counts the same, a ridge holds the weights and, much harder, the offsets of the question ids. Then, on the
-candidates that win, a second logistic turns the weight into the probability of being right (F1 of at least 0.5).
+The model is logistic: its target is a candidate's token F1 with the marked answer (0 where there is none), each
+question of each talk counts the same, a ridge holds the weights and, harder, the offsets of the question ids.
+Then, on the candidates that win, a second logistic turns the weight into the probability of being right (F1 >= 0.5).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from nurseconv_dagster.extraction.questions import Question
 RIDGE, RIDGE_OF_OFFSETS = 0.002, 0.0075
 ANSWER_FROM, ITEM_FROM = 0.3, 0.6
 RIGHT_FROM = 0.5
-N_STEPS = 3000
 
 
 @dataclass(frozen=True)
@@ -68,20 +67,32 @@ def fit(cases: list[Case]) -> tuple[float, dict[str, float], dict[str, float]]:
     """Bias, weights by feature, offsets by question id."""
     names = sorted({name for case in cases for item in case.candidates for name in item.features})
     ids = sorted({case.question.id for case in cases})
-    rows = [(case, item, overlap) for case in cases for item, overlap in zip(case.candidates, case.overlaps, strict=True)]
+    rows = [
+        (case, item, overlap) for case in cases for item, overlap in zip(case.candidates, case.overlaps, strict=True)
+    ]
     x = np.array([[item.features[name] for name in names] for _, item, _ in rows])
-    x = np.hstack([x, np.ones((len(rows), 1)), np.array([[float(case.question.id == key) for key in ids] for case, _, _ in rows])])
+    x = np.hstack(
+        [x, np.ones((len(rows), 1)), np.array([[float(case.question.id == key) for key in ids] for case, _, _ in rows])]
+    )
     y = np.array([overlap for _, _, overlap in rows])
     share = np.array([case.weight / len(case.candidates) for case, _, _ in rows])
     ridge = np.array([RIDGE] * len(names) + [0.0] + [RIDGE_OF_OFFSETS] * len(ids))
     found = _minimise(x, y, share / share.sum(), ridge)
     n = len(names)
-    return float(found[n]), dict(zip(names, found[:n].tolist(), strict=True)), dict(zip(ids, found[n + 1 :].tolist(), strict=True))
+    return (
+        float(found[n]),
+        dict(zip(names, found[:n].tolist(), strict=True)),
+        dict(zip(ids, found[n + 1 :].tolist(), strict=True)),
+    )
 
 
 def calibrate(cases: list[Case], log_odds: dict[int, list[float]]) -> tuple[float, float]:
     """Intercept and slope, fitted on the candidates that win."""
-    wins = [(max(log_odds[id(case)]), case.overlaps[int(np.argmax(log_odds[id(case)]))], case.weight) for case in cases if case.candidates]
+    wins = [
+        (max(log_odds[id(case)]), case.overlaps[int(np.argmax(log_odds[id(case)]))], case.weight)
+        for case in cases
+        if case.candidates
+    ]
     x = np.array([[1.0, z] for z, _, _ in wins])
     y = np.array([float(overlap >= RIGHT_FROM) for _, overlap, _ in wins])
     share = np.array([weight for _, _, weight in wins])
@@ -111,7 +122,10 @@ def main() -> None:
     cases = [case for case in cases if case.candidates]
     bias, weights, offsets = fit(cases)
     log_odds = {
-        id(case): [bias + offsets[case.question.id] + sum(weights[k] * v for k, v in item.features.items()) for item in case.candidates]
+        id(case): [
+            bias + offsets[case.question.id] + sum(weights[k] * v for k, v in item.features.items())
+            for item in case.candidates
+        ]
         for case in cases
     }
     content = {

@@ -58,7 +58,7 @@ class Talk:
 
 
 def load_talks(part: str) -> list[Talk]:
-    """All talks of one part: dev (tuned on), generated (fitted on), heldout and probe (only measured)."""
+    """All talks of one part: dev (tuned on), generated (fitted on), heldout, probe (only measured)."""
     return [_load(path, part) for path in sorted((FOLDER / part).glob("*.txt"))]
 
 
@@ -75,7 +75,7 @@ def token_f1(predicted: str, gold: str) -> float:
 
 
 def answer_f1(quotes: list[str], golds: tuple[str, ...]) -> float:
-    """The better of: all quotes against all golds joined, the joined quotes or the first one against any single gold."""
+    """The best of: all quotes against all golds; the joined quotes, or the first one, against any single gold."""
     joined = " ".join(quotes)
     pairs = [(joined, " ".join(golds)), *((said, gold) for gold in golds for said in (joined, quotes[0]))]
     return max(token_f1(said, gold) for said, gold in pairs)
@@ -127,7 +127,9 @@ def transcript_of(text: str, *, is_note: bool = False) -> Transcript:
     if is_labelled:
         segments = [_turn(line) for line in lines]
     else:
-        segments = [Segment(id=0, text=part) for line in lines for part in ([line] if is_note else _SENTENCE.split(line))]
+        segments = [
+            Segment(id=0, text=part) for line in lines for part in ([line] if is_note else _SENTENCE.split(line))
+        ]
     full_text, placed = assemble(segments)
     return Transcript(
         outcome="speech", full_text=full_text, segments=placed, language="en", language_probability=None,

@@ -1,6 +1,6 @@
-"""Batching across uploads against faster-whisper's own two ways, on many short recordings.
+"""Batching across uploads against one window at a time and faster-whisper's own two ways, on many short recordings.
 
-What lives here: one run that prints seconds, ratios and peak memory of three ways to transcribe the same recordings.
+What lives here: one run that prints seconds, ratios and peak memory of four ways to transcribe the same recordings.
 When to add here: another way to transcribe that people would compare with.
 What to keep out: word error rates, which have a benchmark of their own.
 
@@ -52,9 +52,9 @@ class Figures:
     n_words: int
 
 
-def ours(recordings: list[Samples], home: Path) -> Callable[[], int]:
+def ours(recordings: list[Samples], home: Path, batch_size: int = BATCH_SIZE) -> Callable[[], int]:
     transcriber = WhisperTranscriber(
-        model="base", home=home, device="cpu", language="en", batch_size=BATCH_SIZE, beam_size=BEAM_SIZE
+        model="base", home=home, device="cpu", language="en", batch_size=batch_size, beam_size=BEAM_SIZE
     )
     transcriber.warm()
     jobs = [
@@ -67,6 +67,10 @@ def ours(recordings: list[Samples], home: Path) -> Callable[[], int]:
         return sum(len(one.full_text.split()) for one in results if isinstance(one, Transcript))
 
     return run
+
+
+def ours_one_by_one(recordings: list[Samples], home: Path) -> Callable[[], int]:
+    return ours(recordings, home, batch_size=1)
 
 
 def sequential(recordings: list[Samples], home: Path) -> Callable[[], int]:
@@ -88,6 +92,7 @@ def batched_per_file(recordings: list[Samples], home: Path) -> Callable[[], int]
 
 WAYS = {
     "ours, across uploads": ours,
+    "ours, one window at a time": ours_one_by_one,
     "faster-whisper, sequential": sequential,
     "faster-whisper, batched": batched_per_file,
 }

@@ -19,7 +19,6 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ class Voice:
     length_scale: float
 
 
-VOICES = {"joe": Voice(1.0, 1.0), "joe_bright": Voice(1.22, 1.1), "joe_deep": Voice(0.93, 1.0)}
+VOICES = {"joe": Voice(1.0, 1.05), "joe_bright": Voice(1.22, 1.0), "joe_deep": Voice(0.93, 1.05)}
 
 
 def main(names: list[str]) -> None:
@@ -78,7 +77,7 @@ def make_sample(name: str, script: dict[str, Any]) -> None:
     if script["channels"] == "typed":
         target.write_text("".join(f"{role.capitalize()}: {text}\n" for role, text, _ in turns_of(script)), "utf-8")
     else:
-        write_opus(target, mix(name, script), BITS_PER_S[script["channels"]])
+        write_audio(target, mix(script))
     if script.get("is_damaged"):
         target.write_bytes(damage(target.read_bytes()))
     write_json(target.with_name(target.name + ".json"), script["sidecar"])
@@ -113,14 +112,14 @@ def reference_answer(entry: dict[str, Any]) -> dict[str, Any]:
     return {"state": entry.get("state", "answered"), "text": joined, "value": entry.get("value")}
 
 
-def mix(name: str, script: dict[str, Any]) -> Samples:
+def mix(script: dict[str, Any]) -> Samples:
     """The recording, shape (n_channels, n_samples): the nurse left, the patient right, or both on one channel."""
-    random = np.random.default_rng(sum(name.encode()))
+    random, synthesiser = np.random.default_rng(script["seed"]), load_voice(script["seed"])
     n_channels = 2 if script["channels"] == "stereo" else 1
     placed, at_s = [], LEAD_S
     for role, text, gap_s in turns_of(script):
         at_s += random.uniform(0.35, 0.8) if gap_s is None else gap_s
-        speech = speak(text, VOICES[script["voices"][role]])
+        speech = speak(synthesiser, text, VOICES[script["voices"][role]])
         placed.append((ROLES.index(role) % n_channels, int(at_s * RATE_HZ), speech))
         at_s += len(speech) / RATE_HZ
     length_s = max(script.get("length_s", 0), at_s + LEAD_S)
@@ -138,10 +137,9 @@ def room_noise(random: np.random.Generator, n_channels: int, n_samples: int) -> 
     return (noise * NOISE_RMS / noise.std()).astype(np.float32)
 
 
-def speak(text: str, voice: Voice) -> Samples:
+def speak(synthesiser: PiperVoice, text: str, voice: Voice) -> Samples:
     """One turn, shape (n_samples,) at `RATE_HZ`, with a short breath between its sentences."""
-    synthesiser = load_voice()
-    settings = SynthesisConfig(length_scale=voice.length_scale * voice.raised_by, noise_scale=0.5, noise_w_scale=0.6)
+    settings = SynthesisConfig(length_scale=voice.length_scale * voice.raised_by)
     gap = np.zeros(int(SENTENCE_GAP_S * RATE_HZ), dtype=np.float32)
     parts: list[Samples] = []
     for chunk in synthesiser.synthesize(text, settings):
@@ -149,10 +147,9 @@ def speak(text: str, voice: Voice) -> Samples:
     return np.concatenate(parts[:-1])
 
 
-@cache
-def load_voice() -> PiperVoice:
-    """The synthesiser, its noise seeded."""
-    onnxruntime.set_seed(1)
+def load_voice(seed: int) -> PiperVoice:
+    """The synthesiser, its noise seeded; a fresh one for each sample, so that samples do not depend on each other."""
+    onnxruntime.set_seed(seed)
     return PiperVoice.load(model_path(), config_path())
 
 
@@ -161,29 +158,28 @@ def resample(samples: Samples, rate_hz: float) -> Samples:
     return resample_poly(samples, RATE_HZ // 10, round(rate_hz / 10)).astype(np.float32)
 
 
-def write_opus(path: Path, recording: Samples, bits_per_s: int) -> None:
-    """Ogg with Opus.
+def write_audio(path: Path, recording: Samples) -> None:
+    """Opus in Ogg, or FLAC, as the name of the file says.
 
     Args:
         path: the file to write.
         recording: shape (n_channels, n_samples), in [-1, 1].
-        bits_per_s: of the whole file.
     """
     layout = "stereo" if len(recording) == 2 else "mono"
-    with av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libopus", rate=RATE_HZ, options={"application": "audio"})
-        stream.layout, stream.bit_rate, stream.format = layout, bits_per_s, "flt"
-        interleaved = np.ascontiguousarray(np.clip(recording, -1, 1).T).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
+    interleaved = np.ascontiguousarray((np.clip(recording, -1, 1).T * 32767).astype(np.int16)).reshape(1, -1)
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("flac" if path.suffix == ".flac" else "libopus", rate=RATE_HZ)
+        stream.layout, stream.format, stream.bit_rate = layout, "s16", BITS_PER_S[layout]
+        frame = av.AudioFrame.from_ndarray(interleaved, format="s16", layout=layout)
         frame.sample_rate = RATE_HZ
         for packet in (*stream.encode(frame), *stream.encode(None)):
             container.mux(packet)
 
 
 def damage(data: bytes) -> bytes:
-    """The first 60 % of a file, every 97th byte after its first tenth turned round."""
-    cut = bytearray(data[: len(data) * 3 // 5])
-    for at in range(len(data) // 10, len(cut), 97):
+    """The first 40 % of a file, every 9973rd byte after its header turned round: a transfer that broke and gave up."""
+    cut = bytearray(data[: len(data) * 2 // 5])
+    for at in range(9973, len(cut), 9973):
         cut[at] ^= 0xFF
     return bytes(cut)
 

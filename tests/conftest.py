@@ -21,6 +21,8 @@ from nurseconv_dagster.operations.embedded_postgres import admin_engine, ensure_
 from nurseconv_dagster.store.engine import PIPELINE_ROLE, open_engine
 from nurseconv_dagster.store.schema import migrate
 
+pytest_plugins = ["tests.homes"]
+
 TEMPLATE = "nurseconv_template"
 for _name in ("DATABASE_URL", "DAGSTER_DATABASE_URL", "NURSECONV_HOME", "UPLOAD_DIR"):
     os.environ.pop(_name, None)

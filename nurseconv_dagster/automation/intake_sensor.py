@@ -31,6 +31,7 @@ from nurseconv_dagster.automation.jobs import (
     process_uploads,
 )
 from nurseconv_dagster.automation.partitions import uploads_partitions
+from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import Settings
@@ -55,13 +56,14 @@ _IN_PROGRESS = [
     description="Takes stable files in from the upload bucket and asks for the runs the ledger says are due.",
 )
 def intake_sensor(context: SensorEvaluationContext, store: StoreResource, intake: IntakeResource) -> SensorResult:
-    """Run requests for all that is due; counts only in the log."""
+    """Run requests for all that is due; counts only where none is."""
     n_taken = take_in(intake, at_most_s=TAKE_IN_AT_MOST_S)
     requests = [
         *request_due(context.instance, store.engine, store.settings),
         *request_marts(context.instance, store.engine),
     ]
-    context.log.info(f"took in {n_taken} files, asked for {len(requests)} runs")
+    if not requests:
+        return SensorResult(skip_reason=f"took in {n_taken} files; no run is due")
     return SensorResult(run_requests=requests)
 
 
@@ -70,7 +72,10 @@ def take_in(intake: IntakeResource, *, at_most_s: float) -> int:
     deadline = time.monotonic() + at_most_s
     n_taken = 0
     for arrival in intake.new_arrivals(datetime.now(UTC)):
-        intake.accept(arrival)
+        try:
+            intake.accept(arrival)
+        except VaultUnavailableError:  # this one file cannot be read or kept just now; the next tick sees it again
+            continue
         n_taken += 1
         if time.monotonic() > deadline:
             break

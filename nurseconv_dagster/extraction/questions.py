@@ -90,7 +90,7 @@ class Provider(Protocol):
         ...
 
     def propose(self, questions: Sequence[Question], transcript: Transcript) -> tuple[Claim, ...]:
-        """At most one claim per question; no claim means "nothing found". Nothing here is believed before it is checked.
+        """At most one claim per question; none means "nothing found". Nothing here is believed before it is checked.
 
         A claim's `value` may be null: then the value is read from its quotes by the question's type.
 

@@ -30,6 +30,15 @@ _BUCKET_FOLDER = "samples"
 _LINES_SHOWN = 4
 _SHOWN_SCORES = ("overall_score", "completeness_score", "confidence_score", "evidence_coverage", "safety_score")
 
+_NEXT = """
+==> Where to look next
+   marts (rows)  {marts}
+   psql          psql "$(.venv/bin/nurseconv url --role bi)" -c 'table marts.question_weeks'
+   Dagster UI    make up, then http://127.0.0.1:3000: lineage, runs, checks
+   export        .venv/bin/nurseconv export out --format csv (or jsonl, parquet, srt, vtt)
+   your files    .venv/bin/nurseconv ingest FOLDER
+   stop          make down (the embedded Postgres); all data is in {home}"""
+
 
 def run_demo(home: Path) -> int:
     """The exit code: 0 when every sample ended as it should and is in the marts."""
@@ -132,15 +141,7 @@ def _show_times(engine: Engine, clock: dict[str, float]) -> None:
 
 def _show_next(engine: Engine, home: Path) -> None:
     marts = ", ".join(f"{name} {count}" for name, count in listings.count_marts(engine).items())
-    typer.echo(
-        f"\n==> Where to look next\n"
-        f"   marts (rows)  {marts}\n"
-        f"   psql          psql \"$(.venv/bin/nurseconv url --role bi)\" -c 'select * from marts.question_weeks'\n"
-        f"   Dagster UI    make up, then http://127.0.0.1:3000: lineage, runs, checks\n"
-        f"   export        .venv/bin/nurseconv export out --format csv (or jsonl, parquet, srt, vtt)\n"
-        f"   your files    .venv/bin/nurseconv ingest FOLDER\n"
-        f"   stop          make down (the embedded Postgres); all data is in {home}"
-    )
+    typer.echo(_NEXT.format(marts=marts, home=home))
 
 
 @contextmanager

@@ -7,8 +7,10 @@ What to keep out: what people see (progress, reports).
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -125,12 +127,13 @@ def _execute(defs: Definitions, instance: DagsterInstance, request: RunRequest) 
     job = defs.resolve_job_def(request.job_name or "")
     if request.asset_selection:
         job = job.get_subset(asset_selection=set(request.asset_selection), asset_check_selection=set())
-    result = job.execute_in_process(
-        run_config=_QUIET,
-        instance=instance,
-        tags={**request.tags, "dagster/run_key": request.run_key or ""},
-        raise_on_error=False,
-    )
+    with redirect_stdout(io.StringIO()):  # dbt's progress is in the run's log; a terminal shows ours
+        result = job.execute_in_process(
+            run_config=_QUIET,
+            instance=instance,
+            tags={**request.tags, "dagster/run_key": request.run_key or ""},
+            raise_on_error=False,
+        )
     return result.success
 
 

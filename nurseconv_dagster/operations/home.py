@@ -72,6 +72,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "NURSECONV_DBT_USER": url.username or "",
         "NURSECONV_DBT_PASSWORD": url.password or "",
         "NURSECONV_DBT_DBNAME": url.database or "",
+        "NURSECONV_DBT_SSLMODE": str(url.query.get("sslmode", "prefer")),
         "NURSECONV_TIMEZONE": settings.timezone,
     }
 

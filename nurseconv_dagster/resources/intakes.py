@@ -15,8 +15,8 @@ from nurseconv_dagster.intake.arrivals import Accepted, Arrival, Kind, Recording
 from nurseconv_dagster.intake.door import accept
 from nurseconv_dagster.intake.examining import Examined, examine, read_recording, read_typed
 from nurseconv_dagster.intake.limits import Limits
-from nurseconv_dagster.intake.listing import BucketFile, list_bucket, stable
-from nurseconv_dagster.intake.sidecars import find_sidecar, load_sidecar
+from nurseconv_dagster.intake.listing import BucketFile, list_bucket, location_of, stable
+from nurseconv_dagster.intake.sidecars import load_sidecar
 from nurseconv_dagster.intake.texts import TypedText
 from nurseconv_dagster.intake.vault import FileVault
 from nurseconv_dagster.resources.catalogues import read_catalogue
@@ -58,7 +58,7 @@ class IntakeResource(ConfigurableResource[None]):
         """The files at a path that an operator names: the file itself, or all of a folder; sidecars with them."""
         inside = [file.path for file in list_bucket(path)] if path.is_dir() else [path]
         for found in filter(Path.is_file, inside):
-            where = str(found.resolve())
+            where = location_of(Path("/"), found.resolve())
             yield Arrival(found, found.name, "cli", location=where, sidecar=load_sidecar(found))
 
     def accept(self, arrival: Arrival) -> Accepted:
@@ -93,7 +93,6 @@ def _arrival(file: BucketFile, sidecar: Sidecar | Refusal) -> Arrival:
 
 
 def _remove(path: Path) -> None:
-    sidecar = find_sidecar(path)
+    """The file and a sidecar that is its alone; `visit.json` may still speak for another recording of that visit."""
     path.unlink(missing_ok=True)
-    if sidecar is not None:
-        sidecar.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.json").unlink(missing_ok=True)

@@ -14,9 +14,9 @@ from nurseconv_dagster.errors import ModelError
 from nurseconv_dagster.intake.arrivals import Refusal
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.speech.transcriber import Job, Unheard
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.speech.typed import transcribe_text
-from nurseconv_dagster.speech.transcriber import Job, Unheard
 from nurseconv_dagster.speech.whisper import WhisperTranscriber
 from nurseconv_dagster.store.claims import Claim
 

@@ -63,6 +63,7 @@ class Decoded:
         avg_logprob: mean log probability of the tokens.
         no_speech_prob: Whisper's own, 0..1.
         compression_ratio: length of the text over its zlib length.
+        text_language: code of the text's language: the spoken one, or "en" when it was translated.
     """
 
     text: str
@@ -70,6 +71,7 @@ class Decoded:
     avg_logprob: float
     no_speech_prob: float
     compression_ratio: float
+    text_language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ class Decoder:
                     avg_logprob=best.avg_logprob,
                     no_speech_prob=best.no_speech_prob,
                     compression_ratio=best.compression_ratio,
+                    text_language=self._tokenizer(language).language_code,
                 )
             )
         return decoded
@@ -186,9 +189,12 @@ class Decoder:
         from faster_whisper.tokenizer import Tokenizer
 
         if language not in self._tokenizers:
-            self._tokenizers[language] = Tokenizer(
+            tokenizer = Tokenizer(
                 self._model.hf_tokenizer, self._model.model.is_multilingual, task=self._task, language=language
             )
+            if self._task == "translate":
+                tokenizer.language_code = "en"  # the text's: it decides only how words are told apart
+            self._tokenizers[language] = tokenizer
         return self._tokenizers[language]
 
     def _prompt(self, language: str) -> list[int]:

@@ -141,7 +141,7 @@ def _segments(listening: Listening) -> list[Segment]:
         decoded = listening.decoded[number]
         if is_invented(decoded):
             continue
-        words = place_words(decoded, window, listening.language or "en")
+        words = place_words(decoded, window)
         channels[channel].extend(cut_segments(words, decoded, f"channel_{channel}" if is_stereo else None))
     if listening.job.recording.n_decode_errors:
         channels = [[_flag_damage(segment) for segment in segments] for segments in channels]

@@ -25,7 +25,7 @@ _MAX_MEDIAN_S = 0.7
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
 
-def place_words(decoded: Decoded, window: Window, language: str) -> list[Word]:
+def place_words(decoded: Decoded, window: Window) -> list[Word]:
     """The window's words in seconds of the recording, in order: no word begins before the last one ended.
 
     The words' texts keep their leading space, so that they join to the window's text.
@@ -33,11 +33,10 @@ def place_words(decoded: Decoded, window: Window, language: str) -> list[Word]:
     Args:
         decoded: what was heard in the window.
         window: where the window lies in the recording.
-        language: code of the text's language; decides whether words are told apart by spaces.
     """
     words: list[Word] = []
     clock = 0.0
-    for piece in _trim(_glue(list(decoded.words), spaced=language not in _UNSPACED)):
+    for piece in _trim(_glue(list(decoded.words), spaced=decoded.text_language not in _UNSPACED)):
         start_s, end_s = window.in_recording(piece.start_s, piece.end_s)
         start_s = max(round(start_s, 2), clock)
         clock = max(round(end_s, 2), start_s)

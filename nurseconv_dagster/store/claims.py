@@ -173,7 +173,9 @@ class Claims:
             return connection.execute(
                 update(uploads)
                 .where(uploads.c.run_id == run_id, uploads.c.status == "processing")
-                .values(status="pending", run_key=None, run_id=None, lease_until=None)
+                .values(
+                    status="pending", run_key=None, run_id=None, lease_until=None, updated_at=func.clock_timestamp()
+                )
             ).rowcount
 
     def _lease_end(self) -> Any:
@@ -195,6 +197,7 @@ class Claims:
                 .values(
                     status="pending", stage=stage, run_key=f"by-hand:{run_id}", run_id=None, attempt=row.attempt + 1,
                     cancel_requested_at=None, restart_from=None, error_code=None, error_message=None,
+                    updated_at=func.clock_timestamp(),
                 )
             )  # fmt: skip
 

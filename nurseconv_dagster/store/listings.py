@@ -64,8 +64,9 @@ def list_results(engine: Engine, upload_id: UUID) -> tuple[Any, list[Any], Any]:
         def current(rows: Any) -> Any:
             return connection.execute(select(rows).where(rows.c.upload_id == upload_id, rows.c.is_current))
 
-        found = current(question_answers).all()
-        return current(conversation_transcriptions).first(), list(found), current(conversation_scores).first()
+        # Rows are written in the catalogue's order, each with the time of its own writing.
+        found = sorted(current(question_answers).all(), key=lambda row: row.created_at)
+        return current(conversation_transcriptions).first(), found, current(conversation_scores).first()
 
 
 def uploads_by_location(engine: Engine, folder: str) -> dict[str, UUID]:

@@ -37,6 +37,14 @@ def test_words_that_whisper_invents_for_noise_are_known_as_such(not_speech, deco
     assert [is_invented(one) for one in heard] == [True] * len(clips)
 
 
+def test_without_one_certain_frame_doubtful_ones_are_no_speech():
+    """Synthetic music reaches 0.64; beside certain speech the same doubtful frames are kept as a faint answer."""
+    doubtful = np.full(20, 0.65, dtype=np.float32)
+    certain = np.concatenate([doubtful, np.zeros(60), np.full(20, 0.95), np.zeros(20)]).astype(np.float32)
+    assert find_stretches(doubtful, 20 * FRAME_SAMPLES) == []
+    assert len(find_stretches(certain, 120 * FRAME_SAMPLES)) == 2
+
+
 @pytest.mark.parametrize("gain", [1.0, 0.1, 0.003, 0.0005])
 def test_speech_is_heard_at_every_level(conversation, gain):
     for number in range(len(conversation.lines)):

@@ -39,7 +39,7 @@ def test_the_other_speakers_crosstalk_is_neither_speech_nor_noise():
 
 
 def decoded(avg_logprob=-0.2, no_speech_prob=0.1, compression_ratio=1.0):
-    return Decoded("a", (), avg_logprob, no_speech_prob, compression_ratio)
+    return Decoded("a", (), avg_logprob, no_speech_prob, compression_ratio, "en")
 
 
 def test_each_doubt_raises_its_own_flag():

@@ -33,7 +33,8 @@ class EchoEngine:
 
     def generate(self, rows, languages, n_samples):
         return [
-            Decoded(f"{n} {language}", (), -0.1, 0.0, 1.0) for n, language in zip(n_samples, languages, strict=True)
+            Decoded(f"{n} {language}", (), -0.1, 0.0, 1.0, language)
+            for n, language in zip(n_samples, languages, strict=True)
         ]
 
 

@@ -43,6 +43,12 @@ def test_every_make_target_of_the_readme_exists_and_ci_runs_the_two_commands():
     assert "make demo" in ci
 
 
+@pytest.fixture(autouse=True)
+def as_shipped(home, monkeypatch):
+    """The home with the settings of a new user."""
+    monkeypatch.delenv("PROVIDER_ORDER")
+
+
 def test_the_commands_of_the_readme_work_in_their_order_on_the_samples(home, store_engine, tmp_path):
     """The samples end as their references say, with subtitles and tables to show for it."""
     commands = [command for command in COMMANDS if "nurseconv" in command]

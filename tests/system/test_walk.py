@@ -172,7 +172,7 @@ def test_exports_hold_the_rows_with_their_columns(home, store_engine, tmp_path):
 def test_no_words_names_or_file_names_leak_into_dagster_logs_or_metadata(home, store_engine):
     """The canary: a word, a name and a file name that appear nowhere else are looked for in every other sink."""
     canaries = ("quokkamarine", "zebulonis", "xylofile")
-    words = note(6).replace("headache", "quokkamarine headache").replace("Margaret", "Zebulonis")
+    words = note(0).replace("headache", "quokkamarine headache").replace("Margaret", "Zebulonis")
     drop(home, "xylofile-zebulonis.txt", words, {"unit": "icu"})
     drop(home, "xylofile.wav", b"quokkamarine is not audio")
     drive(home)

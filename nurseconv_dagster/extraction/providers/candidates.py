@@ -85,7 +85,8 @@ def find_candidates(
     question: Question,
     supports: Sequence[Support],
     findings: Sequence[Finding],
-    kin: frozenset[str],
+    *,
+    kin: frozenset[str] = frozenset(),
     asked_of_others: Sequence[tuple[int, int]] = (),
 ) -> tuple[Candidate, ...]:
     """Every stretch worth weighing for one question; none that speaks of somebody else or is denied.
@@ -105,7 +106,7 @@ def find_candidates(
     return tuple(
         _weighable(view, place, asked_of_others)
         for place in places
-        if place[1] - place[0] > 0 and doubt(talk, question.id, *place, kin) is None
+        if place[1] > place[0] and doubt(talk, question.id, *place, kin) is None and not _is_no_statement(view, place)
     )
 
 
@@ -127,6 +128,24 @@ def _places(view: _View) -> Iterator[tuple[int, int]]:
             yield reply.start, exchange.reply[-1].end
     for finding in view.findings:
         yield from finding.spans
+
+
+def _is_no_statement(view: _View, place: tuple[int, int]) -> bool:
+    """True for words of a question to which nobody said yes, and for words elsewhere when the patient declined.
+
+    A name is said in questions, too.
+    """
+    sentence = view.talk.sentences[view.talk.sentence_at(place[0])]
+    if any(reply.kind == "declined" for _, reply in view.asked) and not _is_content_reply(view, sentence):
+        return True
+    if view.question.id == "patient_name":
+        return False
+    prompted = next((e for e in view.talk.exchanges if e.prompt == sentence and sentence.text.endswith("?")), None)
+    return prompted is not None and place[1] <= sentence.end and classify_reply(prompted).kind not in ("yes", "content")
+
+
+def _is_content_reply(view: _View, sentence: Sentence) -> bool:
+    return any(sentence in exchange.reply and reply.kind in ("content", "no") for exchange, reply in view.asked)
 
 
 def _clause(text: str, sentence: Sentence, start: int, end: int) -> tuple[int, int]:
@@ -186,7 +205,7 @@ def _place_features(
 ) -> dict[str, float]:
     words = view.talk.text[sentence.start : max(end, sentence.end)]
     in_reply = [reply for exchange, reply in view.asked if sentence in exchange.reply]
-    is_content = any(reply.kind in ("content", "no") for reply in in_reply)
+    is_content = _is_content_reply(view, sentence)
     is_first = any(reply.start <= end and reply.end >= start for reply in in_reply)
     answered_elsewhere = any(reply.kind in ("content", "no") for _, reply in view.asked) and not in_reply
     not_given = any(reply.kind in ("declined", "unable") for _, reply in view.asked)

@@ -16,13 +16,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from nurseconv_dagster.extraction.answers import Claim, State
-from nurseconv_dagster.extraction.providers.asked import asked_exchanges, classify_reply
+from nurseconv_dagster.extraction.providers.asked import asked_exchanges, classify_reply, with_prompt
 from nurseconv_dagster.extraction.providers.candidates import Candidate, Support, find_candidates
 from nurseconv_dagster.extraction.providers.model_files import BUNDLED, ModelFiles, find_reader
 from nurseconv_dagster.extraction.providers.passages import Passage, present
 from nurseconv_dagster.extraction.providers.quoting import quote
 from nurseconv_dagster.extraction.providers.rules.findings import Finding
 from nurseconv_dagster.extraction.providers.rules.reader import claim_silence, find_all
+from nurseconv_dagster.extraction.providers.rules.replies import is_about_one_thing
 from nurseconv_dagster.extraction.providers.span_model import Asking, EncodedText, SpanModel
 from nurseconv_dagster.extraction.providers.subject import patient_kin
 from nurseconv_dagster.extraction.providers.topics import Topic, topic_of, topics_version
@@ -89,12 +90,7 @@ class LocalReader:
         """
         if not transcript.full_text:
             return ()
-        supports = self.read(questions, transcript)
-        talk = read_talk(transcript)
-        candidates = weighable_candidates(talk, questions, supports)
-        weighing = load_weighing()
-        claims = [_claim(talk, question, candidates[question.id], weighing, transcript) for question in questions]
-        return tuple(claim for claim in claims if claim is not None)
+        return weigh_claims(questions, transcript, self.read(questions, transcript))
 
     def read(self, questions: Sequence[Question], transcript: Transcript) -> dict[str, tuple[Support, ...]]:
         """The model's spans for each question, before anything is weighed; in the transcript's offsets."""
@@ -127,6 +123,23 @@ class LocalReader:
         return tuple(Support(start, end, margin) for (start, end), margin in best.items())
 
 
+def weigh_claims(
+    questions: Sequence[Question], transcript: Transcript, supports: dict[str, tuple[Support, ...]]
+) -> tuple[Claim, ...]:
+    """The claims that the model's spans, the turns and the rules lead to together.
+
+    Args:
+        questions: asked for this upload.
+        transcript: with speech.
+        supports: from `LocalReader.read()`.
+    """
+    talk = read_talk(transcript)
+    candidates = weighable_candidates(talk, questions, supports)
+    weighing = load_weighing()
+    claims = [_claim(talk, question, candidates[question.id], weighing, transcript) for question in questions]
+    return tuple(claim for claim in claims if claim is not None)
+
+
 def weighable_candidates(
     talk: Talk, questions: Sequence[Question], supports: dict[str, tuple[Support, ...]]
 ) -> dict[str, tuple[Candidate, ...]]:
@@ -146,8 +159,8 @@ def weighable_candidates(
             question,
             supports.get(question.id, ()),
             _findings_of(question, findings),
-            kin,
-            [place for place, ids in replies.items() if question.id not in ids],
+            kin=kin,
+            asked_of_others=[place for place, ids in replies.items() if question.id not in ids],
         )
         for question in questions
     }
@@ -188,7 +201,7 @@ def _claim(
     best = chosen[0]
     state = _state(talk, question, best)
     quoted = chosen if state == "answered" else [best]
-    quotes = tuple(quote(transcript, item.start, item.end) for item in quoted)
+    quotes = tuple(quote(transcript, *with_prompt(talk, question, item.start, item.end)) for item in quoted)
     return Claim(question.id, state, quotes=quotes, probability=weighing.probability(question.id, best))
 
 
@@ -206,6 +219,8 @@ def _state(talk: Talk, question: Question, best: Candidate) -> State:
         return "answered"
     for exchange in asked_exchanges(talk, topic_of(question)):
         reply = classify_reply(exchange)
+        if is_about_one_thing(question, exchange):
+            continue
         if reply.kind == "no" and best.start < reply.end and best.end > reply.start:
             return "denied"
     return "answered"

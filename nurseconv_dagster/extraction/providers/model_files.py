@@ -1,6 +1,6 @@
 """Where a reader's files are found: in the package, in a named folder, in the hub's local cache, on the hub.
 
-What lives here: `find_reader()`, what the setting QA_MODEL may name, and the sentence that says what to do when not found.
+What lives here: `find_reader()`, what the setting QA_MODEL may name, and what to do when it is not found.
 When to add here: another layout of a model folder.
 What to keep out: loading and running a model (`span_model.py`).
 """

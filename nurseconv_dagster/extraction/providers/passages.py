@@ -1,4 +1,4 @@
-"""A transcript as the reader was taught to read it: labelled lines where it is known who speaks, running text otherwise.
+"""A transcript as the reader was taught to read it: labelled lines where roles are known, running text otherwise.
 
 What lives here: `present()`, cutting at `MAX_CONTEXT_LENGTH`, and the way back from a passage to the transcript.
 When to add here: another presentation that a reader reads better.

@@ -83,6 +83,15 @@ class _Frame:
         return len(self.before) + len(self.between) + len(self.after)
 
 
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """One window's scores: of each token as begin and as end, shape (n_tokens,), and of "not answered here"."""
+
+    start: NDArray[np.float32]
+    end: NDArray[np.float32]
+    null: float
+
+
 class SpanModel:
     """An extractive model of the SQuAD kind, loaded."""
 
@@ -142,8 +151,8 @@ class SpanModel:
     ) -> list[Span]:
         by_wording: list[list[Span]] = []
         for ids in questions:
-            start, end = self._logits(ids, part)
-            by_wording.append(self._best_spans(start, end, text, first, len(ids), len(part), options.top_k))
+            scores = self._logits(ids, part)
+            by_wording.append(self._best_spans(scores, text, first, len(part), options.top_k))
             if max((span.margin for span in by_wording[0]), default=_NEVER) < options.give_up_below:
                 break
         return _mean_margins(by_wording)
@@ -155,7 +164,7 @@ class SpanModel:
             yield first, text.ids[first : first + room]
             first += self._stride
 
-    def _logits(self, question: list[int], part: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _logits(self, question: list[int], part: NDArray[np.int64]) -> _Scores:
         frame = self._frame
         head = [*frame.before, *question, *frame.between]
         tail = [*part.tolist(), *frame.after]
@@ -165,44 +174,33 @@ class SpanModel:
             "attention_mask": np.ones_like(ids),
             "token_type_ids": np.array([[frame.types[0]] * len(head) + [frame.types[1]] * len(tail)], np.int64),
         }
-        start, end = self._session.run(
-            self._outputs, {key: value for key, value in feed.items() if key in self._inputs}
-        )
-        return start[0], end[0]
+        given = {key: value for key, value in feed.items() if key in self._inputs}
+        start, end = (logits[0] for logits in self._session.run(self._outputs, given))
+        of_text = slice(len(head), len(head) + len(part))
+        return _Scores(start[of_text], end[of_text], float(start[0] + end[0]))
 
-    def _best_spans(
-        self,
-        start: NDArray[np.float32],
-        end: NDArray[np.float32],
-        text: EncodedText,
-        first: int,
-        n_question: int,
-        n_text: int,
-        top_k: int,
-    ) -> list[Span]:
+    def _best_spans(self, scores: _Scores, text: EncodedText, first: int, n_text: int, top_k: int) -> list[Span]:
         """The window's best spans; null is the first token, a span never runs over a line end.
 
         Source: the null rule of SQuAD 2 readers (Devlin et al. 2019), with the limits of the model's own config.
         """
-        at = len(self._frame.before) + n_question + len(self._frame.between)
-        grid = start[at : at + n_text, None] + end[None, at : at + n_text]
+        grid = scores.start[:, None] + scores.end[None, :]
         line = text.lines[first : first + n_text]
         reach = np.arange(n_text)[None, :] - np.arange(n_text)[:, None]
         grid = np.where((reach >= 0) & (reach < self._max_answer) & (line[:, None] == line[None, :]), grid, _NEVER)
-        null = float(start[0] + end[0])
         spans: list[Span] = []
         for _ in range(min(top_k, n_text)):
             i, j = divmod(int(grid.argmax()), n_text)
             if grid[i, j] <= _NEVER:
                 break
             where = text.offsets[first + i, 0], text.offsets[first + j, 1]
-            spans.append(Span(int(where[0]), int(where[1]), float(grid[i, j]) - null))
+            spans.append(Span(int(where[0]), int(where[1]), float(grid[i, j]) - scores.null))
             grid[: j + 1, i:] = _NEVER  # whatever begins before its end and ends after its begin overlaps it
         return spans
 
 
 def _mean_margins(by_wording: list[list[Span]]) -> list[Span]:
-    """Each span with the mean over the wordings of the best margin that overlaps it; what a wording missed counts low."""
+    """Each span with the mean, over the wordings, of the best margin that overlaps it; a miss counts low."""
     spans = {(span.start, span.end): span for spans in by_wording for span in spans}
     means = []
     for start, end in spans:
@@ -224,14 +222,15 @@ def _without_overlaps(spans: list[Span]) -> tuple[Span, ...]:
 
 def _open_session(files: ModelFiles, threads: int) -> Any:
     import onnxruntime as ort
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     try:
         return ort.InferenceSession(files.weights, options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError) as error:  # onnxruntime's own exceptions derive from RuntimeError
+    except (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.NotImplemented) as error:
         raise ModelError(f"QA_MODEL={files.name}: its ONNX file cannot be loaded ({type(error).__name__}).") from error
 
 
@@ -247,7 +246,7 @@ def _open_tokenizer(files: ModelFiles) -> Any:
 
     try:
         tokenizer = Tokenizer.from_file(str(files.tokenizer))
-    except Exception as error:  # noqa: BLE001 -- tokenizers raises the bare class
+    except Exception as error:  # tokenizers raises the bare class
         raise ModelError(f"QA_MODEL={files.name}: its tokenizer.json cannot be read.") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()

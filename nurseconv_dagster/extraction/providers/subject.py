@@ -16,7 +16,8 @@ from nurseconv_dagster.extraction.providers.turns import Sentence, Talk
 Doubt = Literal["someone_else", "hypothetical", "negated", "given_up"]
 
 _KIN = (
-    r"(?:mother|father|mom|mum|mam|mama|dad|sister|brother|son|daughter|wife|husband|aunt|auntie|uncle|cousin|niece|"
+    r"(?:mother|father|mom|mum|mam|mama|dad|ex-wife|ex-husband|sister|brother|son|daughter|"
+    r"wife|husband|aunt|auntie|uncle|cousin|niece|"
     r"nephew|grand(?:mother|father|ma|pa|son|daughter|child)|nan|neighbou?r|friend|mate|partner|boyfriend|girlfriend|"
     r"boss|roommate|flatmate|co-?worker|parents?|kids?|children|sisters|brothers|friends|family|boy|girl|baby|toddler)"
 )
@@ -26,11 +27,14 @@ _HAS = (
 )
 _KIN_SUBJECT = re.compile(
     rf"\b(?:my|his|her|their|our|the)\s+(?:\w+\s+)?(?P<kin>{_KIN})\b(?:,[^,.]{{1,40}},)?"
-    rf"(?:\s+(?:also|already|always|both|just|only|\w+ly))*\s*{_HAS}|\b(?:my|his|her|their)\s+(?P<owner>{_KIN})['’]s\s+\w+",
+    rf"(?:\s+(?:also|already|always|both|just|only|\w+ly))*\s*{_HAS}|\b(?:my|his|her|"
+    rf"their)\s+(?P<owner>{_KIN})['’]s\s+\w+",
     re.IGNORECASE,
 )
 _FAMILY_HISTORY = re.compile(
-    r"\bfamily history\b|\b(?:run|runs|running) in (?:the|my|your) family\b|\bin the family\b|\b(?:anyone|anybody) else\b"
+    r"\bfamily history\b|\b(?:run|runs|running) in (?:the|my|your) family\b|"
+    r"\bin the family\b|\b(?:anyone|anybody) else\b"
+    r"|\bthe (?:lady|man|guy|woman|gentleman|patient|fellow|girl) (?:in|next|across|down|beside|over)\b|\bpoor thing\b"
     r"|\bfamily members?\b|\bsmokers? (?:at|in) (?:home|the house)\b",
     re.IGNORECASE,
 )
@@ -47,7 +51,8 @@ _IF = re.compile(
     re.IGNORECASE,
 )
 _GIVEN_UP = re.compile(
-    r"\b(?:stopped|stopping|discontinued|no longer|used to (?:take|be on|have|use)|came off|come off|took (?:me|him|her) off|"
+    r"\b(?:stopped|stopping|discontinued|no longer|used to (?:take|be on|have|use)|came off|"
+    r"come off|took (?:me|him|her) off|"
     r"taken off|no more|not (?:on|taking) .{0,20}any ?more|any more|allergic to)\b",
     re.IGNORECASE,
 )

@@ -14,20 +14,25 @@ from dataclasses import dataclass
 from nurseconv_dagster.speech.transcripts import Role, Transcript
 
 _SENTENCE_END = re.compile(r"(?:[.?!…]+[\"'”’)]*(?=\s|$)|;(?=\s)|\n)")
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:mr|mrs|ms|dr|vs|approx|[a-z]|[ap]\.m|e\.g|i\.e)\.$", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:mr|mrs|ms|dr|st|vs|approx|[a-z]|[ap]\.m|e\.g|i\.e)\.$", re.IGNORECASE)
 _REQUEST = re.compile(
-    r"^(?:(?:okay|ok|so|and|now|right|alright|all right|good|great|well|then|just|please|can you|could you|would you)\W+)*"
+    r"^(?:(?:okay|ok|so|and|now|right|alright|all right|good|great|well|then|just|please|"
+    r"can you|could you|would you)\W+)*"
     r"(?:tell me|describe|talk to me|remind me|let me know|give me|confirm|verify|state|spell|rate|point to|show me|"
-    r"walk me through|go ahead and tell|take me through|what about|how about|i just need your|first your name|your (?:full )?name|"
+    r"walk me through|go ahead and tell|take me through|what about|how about|"
+    r"i just need your|first your name|your (?:full )?name|"
     r"(?:your )?date of birth|just the name band)\b",
     re.IGNORECASE,
 )
 _REQUEST_INSIDE = re.compile(r"\b(?:confirm|verify|tell me|give me|state|spell) (?:your|the|his|her)\b", re.IGNORECASE)
 # The asker takes the word back: what follows is no longer the reply.
 _UPTAKE = re.compile(
-    r"^(?:okay|ok|all ?right|alright|great|good|perfect|lovely|thank you|thanks|i see|got it|gotcha|wonderful|excellent|"
-    r"understood|sorry to hear|i'm sorry|that's (?:okay|fine|good|great)|no problem|brilliant|noted|right then|sounds good|"
-    r"fair enough|absolutely|sure thing|we'll|let me|let's|i'll|i'm going to|so,? (?:i|we|you|let|the|from|what|how))\b",
+    r"^(?:okay|ok|all ?right|alright|great|good|perfect|lovely|thank you|thanks|i see|"
+    r"got it|gotcha|wonderful|excellent|"
+    r"understood|sorry to hear|i'm sorry|that's (?:okay|fine|good|great)|no problem|"
+    r"brilliant|noted|right then|sounds good|"
+    r"fair enough|absolutely|sure thing|we'll|let me|let's|i'll|i'm going to|so,? (?:i|we|"
+    r"you|let|the|from|what|how))\b",
     re.IGNORECASE,
 )
 _LONGEST_REPLY = 5  # sentences, where nobody is labelled

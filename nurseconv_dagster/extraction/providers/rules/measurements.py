@@ -21,15 +21,23 @@ _WORD_NUMBER = (
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
     r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred)"
 )
-_N = rf"(?:\d+(?:\.\d+)?|(?:a\s+)?{_WORD_NUMBER}(?:[\s-]+(?:and\s+)?(?:{_WORD_NUMBER}|oh|point))*)"
-_LINK = r"(?:['’]s|\s+is|\s+are|\s+was|\s+were|\s+of|\s+at|\s+been|\s+have|:|\s+going|\s+running|\s+around|\s+about|\s+now|\s+up|\s+to|\s+came|\s+back|\s+just|\s+rate|\s+level|\s+a|\s+crept|\s+this\s+morning)*\s+"
-_OXYGEN = r"(?:\s*(?:%|per ?cent))?(?:,?\s+(?:on|with)\s+(?:room air|RA|air|(?:\S+\s+){1,2}(?:liters?|litres?|percent|L)\b(?:\s+\w+ cannula)?))?"
+_N = rf"(?:\d+(?:\.\d+)?|(?:a\s+)?\b{_WORD_NUMBER}\b(?:[\s-]+(?:and\s+)?(?:{_WORD_NUMBER}|oh|point)\b)*)"
+_LINK = (
+    r"(?:['’]s|\s+is|\s+are|\s+was|\s+were|\s+of|\s+at|\s+been|\s+have|:|\s+going|"
+    r"\s+running|\s+around|\s+about|\s+now|\s+up|\s+to|\s+came|\s+back|\s+just|\s+rate|"
+    r"\s+level|\s+a|\s+crept|\s+this\s+morning)*\s+"
+)
+_OXYGEN = (
+    r"(?:\s*(?:%|per ?cent))?(?:,?\s+(?:on|with)\s+(?:room air|RA|air|"
+    r"(?:\S+\s+){1,2}(?:liters?|litres?|percent|L)\b(?:\s+\w+ cannula)?))?"
+)
 _SIGNS = (
     rf"(?:(?:blood pressure|bp|pressures?){_LINK})?{_N}\s*(?:over|/)\s*{_N}\b",
     rf"(?:pulse|heart rate|heart['’]s|heart|hr)\b{_LINK}{_N}(?:\s+(?:and\s+)?(?:regular|irregular))?",
     rf"(?:temperature|temp|fever)\b{_LINK}{_N}(?:\s*(?:degrees|°|celsius|fahrenheit|[CF]\b))*",
     rf"(?:respirations?|respiratory rate|resps?|rr)\b{_LINK}{_N}",
-    rf"(?:sats?|satting|saturations?|saturating|spo2|o2 sats?|oxygen saturation|oxygen level|oxygen|pulse ox|o2)\b{_LINK}{_N}{_OXYGEN}",
+    rf"(?:sats?|satting|saturations?|saturating|spo2|o2 sats?|oxygen saturation|oxygen level|"
+    rf"oxygen|pulse ox|o2)\b{_LINK}{_N}{_OXYGEN}",
     rf"{_N}\s*(?:%|per ?cent)\s+on\s+(?:room air|RA\b|air\b|\S+\s+(?:liters?|litres?|L\b))(?:\s+\w+ cannula)?",
     rf"(?:blood sugar|sugar|glucose|blood glucose|finger ?stick)\b{_LINK}{_N}",
     rf"\bMAP\b{_LINK}{_N}",
@@ -41,31 +49,40 @@ _IS_DATE = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}|\b(?:24/7|50/50)\b")
 _NO_SIGN = re.compile(r"\bdrain|\bpain\b|\bout of\b|/ ?10\b", re.IGNORECASE)
 
 _PAIN = re.compile(
-    rf"\b(?:an?\s+)?{_N}\s*(?:out of|/)\s*(?:10|ten)\b|\bpain\s+(?:is|level|score|was|at|of|scale|of about)*\s*(?:an?\s+|about\s+an?\s+)?(?P<after>{_N})\b(?!\s*(?:mg|days?|weeks?|hours?|times))",
+    rf"\b(?:an?\s+)?{_N}\s*(?:out of|/)\s*(?:10|ten)\b|\bpain\s+(?:is|level|score|was|at|of|"
+    rf"scale|of about)*\s*(?:an?\s+|about\s+an?\s+)?(?P<after>{_N})\b(?!\s*(?:mg|days?|"
+    rf"weeks?|hours?|times))",
     re.IGNORECASE,
 )
 _NO_PAIN = re.compile(
-    r"\b(?:no (?:real |actual )?pain|pain[- ]free|not in (?:any )?pain|den(?:ies|ied)(?: any)? pain|without pain|not hurting|doesn['’]t hurt|"
+    r"\b(?:no (?:real |actual )?pain|pain[- ]free|not in (?:any )?pain|den(?:ies|"
+    r"ied)(?: any)? pain|without pain|not hurting|doesn['’]t hurt|"
     r"don['’]t have any pain|not a thing)\b",
     re.IGNORECASE,
 )
 _SCALE = re.compile(
-    r"\b(?:scale|out of (?:10|ten)|number|rate|(?:zero|0|one|1) (?:to|is|means)|ten (?:is|being)|how bad|how strong|pain level|pain score)\b",
+    r"\b(?:scale|out of (?:10|ten)|number|rate|(?:zero|0|one|1) (?:to|is|means)|ten (?:is|"
+    r"being)|how bad|how strong|pain level|pain score)\b",
     re.IGNORECASE,
 )
 _ARTICLE = r"(?:(?:about |maybe |probably |like |around )*an? )?"
 
 _AGE = re.compile(
-    rf"\b(?P<a>{_N})[- ]?(?:years?[- ]old|yrs?[- ]old|y\.?/?o\.?\b|year[- ]old)|\b(?:I['’]m|I am|turned|aged?)\s+(?:just\s+)?(?P<b>{_N})(?=\s*(?:[.,;!?]|$|years|and\b|now|this))|"
+    rf"\b(?P<a>{_N})[- ]?(?:years?[- ]old|yrs?[- ]old|y\.?/?o\.?\b|year[- ]old)|\b(?:I['’]m|"
+    rf"I am|turned|aged?)\s+(?:just\s+)?(?P<b>{_N})(?=\s*(?:[.,;!?]|$|years|and\b|now|this))|"
     rf"\b(?P<c>\d{{1,3}})\s?(?:M|F)\b(?=[ ,])",
     re.IGNORECASE,
 )
 # A report opens with name, room and age: "Mrs. Okafor, 66, DNR".
 _AGE_IN_REPORT = re.compile(
-    rf"\b(?:(?:Mr|Mrs|Ms|Miss)\.?\s+[A-Z]\w+|(?:[Rr]oom|[Bb]ed) \w+)(?:,| is|,? he['’]s|,? she['’]s),?\s+(?P<age>{_N})(?=\s*,|\s+(?:comfort|full|DNR|came|year|here))"
+    rf"\b(?:(?:Mr|Mrs|Ms|Miss)\.?\s+[A-Z]\w+|(?:[Rr]oom|[Bb]ed) \w+)(?:,| is|,? he['’]s|"
+    rf",? she['’]s),?\s+(?P<age>{_N})(?=\s*,|\s+(?:comfort|full|DNR|came|year|here))"
 )
 _BIRTH_ONLY = re.compile(r"\b(?:date of birth|birthday|born|dob)\b", re.IGNORECASE)
-_HEIGHT = rf"(?:{_N}\s*(?:foot|feet|ft|['’])\s*(?:{_N}(?:\s*(?:inches|inch|in|[\"”]))?)?|{_N}\s*(?:centimet(?:er|re)s?|cm)\b(?:\s+tall)?)"
+_HEIGHT = (
+    rf"(?:{_N}\s*(?:foot|feet|ft|['’])\s*(?:{_N}(?:\s*(?:inches|inch|in|[\"”]))?)?|"
+    rf"{_N}\s*(?:centimet(?:er|re)s?|cm)\b(?:\s+tall)?)"
+)
 _WEIGHT = rf"(?:(?:wt|weight|weigh(?:s|ed|ing)?)\b{_LINK})?{_N}\s*(?:pounds?|lbs?|kilos?|kilograms?|kg|stone)\b"
 _HEIGHT_WEIGHT = re.compile(rf"\b(?:{_HEIGHT}|{_WEIGHT})", re.IGNORECASE)
 

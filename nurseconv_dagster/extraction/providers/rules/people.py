@@ -17,50 +17,89 @@ from nurseconv_dagster.extraction.providers.topics import known_topic
 from nurseconv_dagster.extraction.providers.turns import Exchange, Talk
 
 _TITLE = r"(?:Mr|Mrs|Ms|Miss|Mister|Missus)\.?"
-_PART = r"(?!(?:I|It|My|Yes|Yeah|No|Everyone|Everybody|Sure|Well|Oh|That|This|The|You|He|She|And|But|So|Okay|Um|Hi|Hello|Dr|Doctor|Date|January|February|March|April|May|June|July|August|September|October|November|December|Just|Call|Not|Thank|Thanks|Like|As|Room|Bed|Nurse|Patient|What|Who|How|They|Good|Great|Pt|Home)\b)[A-Z][a-z'’]*(?:[A-Z]?[a-z'’-]+)+"
-_NAME = rf"(?:{_TITLE}\s+{_PART}(?:\s+{_PART})?|{_PART}(?:\s+(?:[A-Z]\.|(?:de|del|la|van|von|der|bin|al|Mc|Mac|O['’])|{_PART})){{1,3}})"
+_PART = (
+    r"(?!(?:I|It|My|Yes|Yeah|No|Everyone|Everybody|Sure|Well|Oh|That|This|The|You|He|She|"
+    r"And|But|So|Okay|Um|Hi|Hello|Dr|Doctor|Date|January|February|March|April|May|June|July|"
+    r"August|September|October|November|December|Just|Call|Not|Thank|Thanks|Like|As|Room|"
+    r"Bed|Nurse|Patient|What|Who|How|They|Good|Great|Pt|"
+    r"Home)\b)[A-Z][a-z'’]*(?:[A-Z]?[a-z'’-]+)+"
+)
+_NAME = (
+    rf"(?:{_TITLE}\s+{_PART}(?:\s+{_PART})?|{_PART}(?:\s+(?:[A-Z]\.|(?:de|del|la|van|von|der|"
+    rf"bin|al)\b|{_PART})){{1,3}})"
+)
 _ONE_NAME = rf"(?:{_NAME}|{_PART})"
 _SAYS_NAME = re.compile(
-    rf"\b(?:(?i:my name['’]s|my name is|name['’]s|name is|this is|I['’]m|I am|call me|it['’]s|down as)\s+)(?P<name>{_NAME}(?:, {_PART})?)"
+    rf"\b(?:(?i:my name['’]s|my name is|name['’]s|name is|this is|I['’]m|I am|call me|"
+    rf"it['’]s|down as)\s+)(?P<name>{_NAME}(?:, {_PART})?)"
 )
 _IS_PATIENT = re.compile(
-    rf"(?:(?i:\b(?:bed|room)\s+\w+\W+(?:is|you['’]ve got|you have|we have|we['’]ve got|has)?\W*|\b(?:patient|pt)(?:['’]s name)?(?: is|:)\s+|\byou['’]ve got\s+|\bname of\s+|\bpatient\s+|\bfirst (?:is|up is|patient is)\s+|\bnext is\s+|\b(?:I|we)(?:['’]ve got|['’]ve| have| got)\s+))(?P<name>{_NAME})"
+    rf"(?:(?i:\b(?:bed|room)\s+\w+\W+(?:is|you['’]ve got|you have|we have|we['’]ve got|"
+    rf"has)?\W*|\b(?:patient|pt)(?:['’]s name)?(?: is|:)\s+|\byou['’]ve got\s+|\bname of\s+|"
+    rf"\bpatient\s+|\bfirst (?:is|up is|patient is)\s+|\bnext is\s+|\b(?:I|we)(?:['’]ve got|"
+    rf"['’]ve| have| got)\s+))(?P<name>{_NAME})"
 )
 _IN_BED = re.compile(
     rf"(?P<name>{_NAME})(?=,? (?i:in (?:bed|room)|is in (?:bed|room)|,? (?:a )?\d{{1,3}}[- ]years?[- ]old))"
 )
 _ADDRESSED = re.compile(
-    rf"(?:^|[,.!?]\s*|\b(?i:hi|hello|hey|morning|afternoon|evening|so|okay|ok|right then|well|alright|thanks|thank you|and)\s*,?\s+)(?P<name>{_TITLE}\s+{_PART}|(?<=[Hh]i )(?!there){_NAME}|(?<=[Hh]ello ){_NAME})(?=\s*[,.!?]|\s+(?:so|and|it|let|how|I|we|you)\b)",
+    rf"(?:^|[,.!?]\s*|\b(?i:hi|hello|hey|morning|afternoon|evening|so|okay|ok|right then|"
+    rf"well|alright|thanks|thank you|and)\s*,?\s+)(?P<name>{_TITLE}\s+{_PART}|"
+    rf"(?<=[Hh]i )(?!there){_NAME}|(?<=[Hh]ello ){_NAME})(?=\s*[,.!?]|\s+(?:so|and|it|let|"
+    rf"how|I|we|you)\b)",
     re.MULTILINE,
 )
 _STAFF = re.compile(
-    r"\b(?:nurse|doctor|dr|gp|gps|physio\w*|therapist|aide|your|admitting|looking after|taking care|home care|agency|from the|one of the|calling from|speaking)\b",
+    r"\b(?:nurse|doctor|dr|gp|gps|physio\w*|therapist|aide|your|admitting|looking after|"
+    r"taking care|home care|agency|from the|one of the|calling from|speaking)\b",
     re.IGNORECASE,
 )
 
-_MONTH = r"(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?"
-_YEAR = r"(?:,?\s+(?:of\s+)?(?:\d{2,4}|nineteen[\s-]\w+(?:[\s-]\w+)?|(?:thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[\s-]\w+)?|two thousand(?:\s+and)?(?:\s+\w+)?|['’]\d\d))?"
-_DAY = r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:twenty|thirty)?[\s-]?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w+teenth|twentieth|thirtieth))"
+_MONTH = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|"
+    r"december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?"
+)
+_YEAR = (
+    r"(?:,?\s+(?:of\s+)?(?:\d{2,4}|nineteen[\s-]\w+(?:[\s-]\w+)?|(?:thirty|forty|fifty|"
+    r"sixty|seventy|eighty|ninety)(?:[\s-]\w+)?|two thousand(?:\s+and)?(?:\s+\w+)?|"
+    r"['’]\d\d))?"
+)
+_DAY = (
+    r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:twenty|thirty)?[\s-]?(?:first|second|third|fourth|fifth|"
+    r"sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w+teenth|twentieth|thirtieth))"
+)
 _DATE = re.compile(
-    rf"\b(?:the\s+)?(?:{_MONTH}\s+(?:the\s+)?{_DAY}{_YEAR}|{_DAY}\s+(?:of\s+)?{_MONTH}{_YEAR}|\d{{1,2}}[/-]\d{{1,2}}[/-]\d{{2,4}})\b",
+    rf"\b(?:the\s+)?(?:{_MONTH}\s+(?:the\s+)?{_DAY}{_YEAR}|"
+    rf"{_DAY}\s+(?:of\s+)?{_MONTH}{_YEAR}|\d{{1,2}}[/-]\d{{1,2}}[/-]\d{{2,4}})\b",
     re.IGNORECASE,
 )
 _BIRTH = re.compile(r"\b(?:date of birth|birth ?da(?:y|te)|dob|born)\b", re.IGNORECASE)
 _VERIFIED = re.compile(
-    r"\b(?:identity|identifiers?|id)\s+(?:was\s+|were\s+)?(?:verified|confirmed|checked)(?:\s+(?:with|by|using|per|via)\s+[^.;\n]+)?",
+    r"\b(?:identity|identifiers?|id)\s+(?:was\s+|were\s+)?(?:verified|confirmed|"
+    r"checked)(?:\s+(?:with|by|using|per|via)\s+[^.;\n]+)?",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"(?:\d{3}[- .]?)?\d{3}[- .]\d{4}|\d{5} \d{6}")
 _RELATION = re.compile(
-    r"\b(?:my|his|her|their|the|our|wife|husband|son|daughter|sister|brother|niece|nephew|mother|father|mum|mom|dad|partner|friend|neighbou?r|call|yes)\b",
+    r"\b(?:my|his|her|their|the|our|wife|husband|son|daughter|sister|brother|niece|nephew|"
+    r"mother|father|mum|mom|dad|partner|friend|neighbou?r|call|yes)\b",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(
-    rf"\b(?:[Hh]er|[Hh]is|[Mm]y|[Tt]he)?\s*(?:wife|husband|son|daughter|sister|brother|niece|nephew|mother|father|partner|friend)\s+(?:{_PART}\s+)*(?:{_PHONE.pattern}|is the contact|is (?:his|her) contact)"
+    rf"\b(?:[Hh]er|[Hh]is|[Mm]y|[Tt]he)?\s*(?:wife|husband|son|daughter|sister|brother|niece|"
+    rf"nephew|mother|father|partner|friend)\s+(?:{_PART}\s+)*(?:{_PHONE.pattern}|"
+    rf"is the contact|is (?:his|her) contact)"
 )
-_LANGUAGES = r"(?:english|spanish|french|german|portuguese|italian|polish|russian|ukrainian|arabic|mandarin|cantonese|chinese|vietnamese|korean|tagalog|creole|hindi|urdu|punjabi|bengali|somali|farsi|turkish|greek|japanese|swahili|sign language|asl)"
+_LANGUAGES = (
+    r"(?:english|spanish|french|german|portuguese|italian|polish|russian|ukrainian|arabic|"
+    r"mandarin|cantonese|chinese|vietnamese|korean|tagalog|creole|hindi|urdu|punjabi|"
+    r"bengali|somali|farsi|turkish|greek|japanese|swahili|sign language|asl)"
+)
 _LANGUAGE = re.compile(
-    rf"\b(?:(?:just|only|mostly|mainly)\s+{_LANGUAGES}|(?:speaks?|prefers?|primary language(?: is|:)?|language(?: is|:)?)\s+(?:only\s+|mostly\s+)?{_LANGUAGES}|{_LANGUAGES}(?:[- ]speaking|\s+(?:will do|is (?:fine|better|best)|only)|['’]s (?:fine|better|best)))[^.\n;]{{0,40}}",
+    rf"\b(?:(?:just|only|mostly|mainly)\s+{_LANGUAGES}|(?:speaks?|prefers?|"
+    rf"primary language(?: is|:)?|language(?: is|:)?)\s+(?:only\s+|mostly\s+)?{_LANGUAGES}|"
+    rf"{_LANGUAGES}(?:[- ]speaking|\s+(?:will do|is (?:fine|better|best)|only)|['’]s (?:fine|"
+    rf"better|best)))[^.\n;]{{0,40}}",
     re.IGNORECASE,
 )
 

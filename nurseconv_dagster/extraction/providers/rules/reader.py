@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from nurseconv_dagster.extraction.answers import Claim
-from nurseconv_dagster.extraction.providers.asked import judge_silence
+from nurseconv_dagster.extraction.providers.asked import judge_silence, with_prompt
 from nurseconv_dagster.extraction.providers.quoting import quote
-from nurseconv_dagster.extraction.providers.rules.findings import Finding
+from nurseconv_dagster.extraction.providers.rules.findings import CLAIMED_FROM, Finding
 from nurseconv_dagster.extraction.providers.rules.measurements import find_measurements
 from nurseconv_dagster.extraction.providers.rules.people import find_people
 from nurseconv_dagster.extraction.providers.rules.replies import find_replies
@@ -25,7 +25,7 @@ from nurseconv_dagster.extraction.providers.turns import Talk, read_talk
 from nurseconv_dagster.extraction.questions import Question
 from nurseconv_dagster.speech.transcripts import Transcript
 
-_SILENCE_PROBABILITY = 0.8  # share of right states among declined, unable and asked_no_answer on the dev talks
+_SILENCE_PROBABILITY = 0.8  # not fitted: the labelled talks hold too few of these states; it is weighed against nothing
 
 
 class RulesReader:
@@ -49,7 +49,7 @@ class RulesReader:
         talk = read_talk(transcript)
         best = best_findings(find_all(talk, questions))
         claims = [
-            claim_of(best[question.id], transcript)
+            claim_of(talk, question, best[question.id], transcript)
             if question.id in best
             else claim_silence(talk, question, transcript)
             for question in questions
@@ -65,18 +65,20 @@ def find_all(talk: Talk, questions: Sequence[Question]) -> tuple[Finding, ...]:
 
 
 def best_findings(findings: Iterable[Finding]) -> dict[str, Finding]:
-    """Of each question the finding whose rule is most often right; the first one among equals."""
+    """Of each question the finding whose rule is most often right, if it is often enough; the first among equals."""
     best: dict[str, Finding] = {}
     for finding in findings:
+        if finding.probability < CLAIMED_FROM:
+            continue
         known = best.get(finding.question_id)
         if known is None or finding.probability > known.probability:
             best[finding.question_id] = finding
     return best
 
 
-def claim_of(finding: Finding, transcript: Transcript) -> Claim:
+def claim_of(talk: Talk, question: Question, finding: Finding, transcript: Transcript) -> Claim:
     """The finding as a claim: its quotes are the transcript's own words."""
-    quotes = tuple(quote(transcript, start, end) for start, end in finding.spans)
+    quotes = tuple(quote(transcript, *with_prompt(talk, question, start, end)) for start, end in finding.spans)
     return Claim(finding.question_id, finding.state, quotes=quotes, probability=finding.probability)
 
 

@@ -7,11 +7,12 @@ What to keep out: what asking looks like (`topics.yaml`), what a reply means (`a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from nurseconv_dagster.extraction.numbers import find_numbers
 from nurseconv_dagster.extraction.providers.asked import Reply, asked_exchanges, classify_reply
-from nurseconv_dagster.extraction.providers.rules.findings import Finding
+from nurseconv_dagster.extraction.providers.rules.findings import Finding, RuleKind
 from nurseconv_dagster.extraction.providers.subject import doubt, patient_kin
 from nurseconv_dagster.extraction.providers.topics import topic_of
 from nurseconv_dagster.extraction.providers.turns import Exchange, Talk
@@ -21,6 +22,8 @@ _NEEDS_NUMBER = frozenset({"integer", "number", "quantity", "panel"})
 _OWN_RULES = frozenset({"patient_name", "patient_age", "identity_verified", "emergency_contact"})
 _WHOLE_REPLY = frozenset({"teach_back_done"})
 _LONGEST_REPLY_WORDS = 30
+_ASKED_ONE_BY_ONE = frozenset({"symptoms"})
+_ASKS_FOR_ALL = re.compile(r"\bsymptoms?\b", re.IGNORECASE)
 
 
 def find_replies(talk: Talk, questions: Sequence[Question]) -> Iterator[Finding]:
@@ -31,6 +34,7 @@ def find_replies(talk: Talk, questions: Sequence[Question]) -> Iterator[Finding]
             continue
         exchanges = asked_exchanges(talk, topic_of(question))
         findings = [found for exchange in exchanges if (found := _from_reply(talk, question, exchange, kin))]
+        findings.sort(key=lambda found: -found.probability)
         answered = [found for found in findings if found.state == "answered"]
         yield from (answered or findings)[:1]
 
@@ -38,7 +42,7 @@ def find_replies(talk: Talk, questions: Sequence[Question]) -> Iterator[Finding]
 def _from_reply(talk: Talk, question: Question, exchange: Exchange, kin: frozenset[str]) -> Finding | None:
     reply = classify_reply(exchange)
     if reply.kind == "no":
-        return _denial(talk, question, reply)
+        return None if is_about_one_thing(question, exchange) else _denial(talk, question, reply)
     if reply.kind != "content":
         return None
     end = exchange.reply[-1].end if question.id in _WHOLE_REPLY else reply.end
@@ -47,7 +51,14 @@ def _from_reply(talk: Talk, question: Question, exchange: Exchange, kin: frozens
         return None
     if len(words.split()) > _LONGEST_REPLY_WORDS or doubt(talk, question.id, reply.start, end, kin):
         return None
-    return Finding(question.id, "replied", ((reply.start, end),))
+    is_on_topic = question.value_type in _NEEDS_NUMBER or topic_of(question).is_told_in(words)
+    kind: RuleKind = "replied" if is_on_topic else "replied_off_topic"
+    return Finding(question.id, kind, ((reply.start, end),))
+
+
+def is_about_one_thing(question: Question, exchange: Exchange) -> bool:
+    """ "Any fever?" "No." denies the fever, not every symptom."""
+    return question.id in _ASKED_ONE_BY_ONE and not _ASKS_FOR_ALL.search(exchange.prompt.text)
 
 
 def _denial(talk: Talk, question: Question, reply: Reply) -> Finding | None:

@@ -61,6 +61,7 @@ def home(
         DAGSTER_DATABASE_URL=pipeline_url(server, name).render_as_string(hide_password=False),
         STABLE_AFTER_S="0",
         LEASE_S="5",
+        PROVIDER_ORDER="rules",  # what these tests are about does not depend on the model
     )
     settings = load_settings()
     prepare_home(settings)
