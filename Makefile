@@ -17,7 +17,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@echo "==> Creating $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "==> Installing the locked requirements (about 600 MB, minutes on a slow line)"
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -46,9 +46,9 @@ lint: $(STAMP) ## Style, types and layers
 	$(BIN)/lint-imports
 
 lock: ## Renew the locks in requirements/
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-emit-index-url \
 	  --custom-compile-command "make lock" --extra offline pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-emit-index-url \
 	  --custom-compile-command "make lock" --all-extras --constraint requirements/runtime.txt pyproject.toml \
 	  -o requirements/dev.txt
 

@@ -99,7 +99,8 @@ def reference_of(script: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(script["answers"]) - set(ids))
     if unknown:
         raise SystemExit(f"{script['file']}: not questions of profile {profile.name}: {', '.join(unknown)}")
-    answers = {id_: reference_answer(script["answers"].get(id_, {"state": "not_asked"})) for id_ in ids}
+    unasked = "not_asked" if script["turns"] else "not_applicable"  # nothing applies to silence
+    answers = {id_: reference_answer(script["answers"].get(id_, {"state": unasked})) for id_ in ids}
     transcript = [{"role": role, "text": text} for role, text, _ in turns_of(script)]
     outcome = "speech" if transcript else "no_speech"
     return {"file": script["file"], "outcome": outcome, "transcript": transcript, "answers": answers}

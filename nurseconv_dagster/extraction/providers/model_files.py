@@ -104,20 +104,27 @@ def _sha256(path: Path) -> str:
 def _from_hub(model: str) -> Path:
     """The hub's local copy of a model, else a fresh download of its small files and its ONNX file."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    try:
-        cached = Path(snapshot_download(model, local_files_only=True))
-        if any((cached / file).is_file() for file in _WEIGHTS + _TORCH_WEIGHTS):
-            return cached
-    except HFValidationError as error:
-        raise WeightsMissingError(_not_found(model, "it is no folder, and no name that a hub could know")) from error
-    except LocalEntryNotFoundError:
-        pass  # the cache is the first place only
+    cached = _cached(model)
+    if cached is not None and any((cached / file).is_file() for file in _WEIGHTS + _TORCH_WEIGHTS):
+        return cached
     try:
         return Path(snapshot_download(model, allow_patterns=_HUB_PATTERNS))
     except OSError as error:  # the hub's own errors are all OSErrors
         raise WeightsMissingError(_not_found(model, f"hub: {type(error).__name__}")) from error
+
+
+def _cached(model: str) -> Path | None:
+    """The hub's local copy; null when there is none."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except HFValidationError as error:
+        raise WeightsMissingError(_not_found(model, "it is no folder, and no name that a hub could know")) from error
+    except LocalEntryNotFoundError:
+        return None
 
 
 def _not_found(model: str, reason: str) -> str:
