@@ -36,7 +36,8 @@ test: $(STAMP) ## Run the whole test suite
 test-long: $(STAMP) ## Run the longer suites too (kills, large batches)
 	$(BIN)/python -m pytest -m long -s
 
-check: $(STAMP) lint ## Every check but the tests: style, types, layers, definitions, dbt
+check: $(STAMP) lint ## Every check but the tests: style, types, layers, the home, Dagster's definitions
+	$(BIN)/nurseconv migrate
 	$(BIN)/nurseconv doctor --definitions
 
 lint: $(STAMP) ## Style, types and layers

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     whisper_compute_type: Literal["default", "auto", "int8", "int8_float16", "int8_float32", "float16", "float32"] = (
         "int8"
     )
-    whisper_batch_size: int = Field(8, ge=1, le=128)
+    whisper_batch_size: int = Field(4, ge=1, le=128)
     whisper_beam_size: int = Field(5, ge=1, le=20)
     whisper_language: str = ""
     whisper_task: Literal["transcribe", "translate"] = "transcribe"

@@ -39,7 +39,7 @@ class WhisperTranscriber:
     home: Path
     device: str = "auto"
     compute_type: str = "int8"
-    batch_size: int = 8
+    batch_size: int = 4
     beam_size: int = 5
     language: str = ""
     task: str = "transcribe"
