@@ -61,7 +61,7 @@ def test_every_recording_decodes_whole_with_the_channels_it_promises(name: str) 
     assert not isinstance(recording, Refusal)
     assert recording.damage == ()
     assert recording.samples.shape[0] == (2 if name in STEREO else 1)
-    assert 20 <= recording.duration_s <= 130
+    assert 20 <= recording.duration_s <= 140
 
 
 @pytest.mark.parametrize("name", sorted(STEREO))
@@ -119,7 +119,8 @@ def test_every_expected_value_has_the_shape_that_the_catalogue_gives_it(name: st
 def test_a_reference_says_what_the_script_says(name: str) -> None:
     script: dict[str, Any] = yaml.safe_load((SAMPLES / "scripts" / f"{name}.yaml").read_text(encoding="utf-8"))
     turns = [(turn.role, turn.text) for turn in REFERENCES[name].transcript]
-    states = {id_: answer.state for id_, answer in REFERENCES[name].answers.items() if answer.state != "not_asked"}
+    unasked = "not_asked" if turns else "not_applicable"
+    states = {id_: answer.state for id_, answer in REFERENCES[name].answers.items() if answer.state != unasked}
 
     assert turns == [next(pair for pair in turn.items() if pair[0] != "gap_s") for turn in script["turns"]]
     assert states == {id_: answer.get("state", "answered") for id_, answer in script["answers"].items()}

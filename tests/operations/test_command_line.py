@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from tests.fakes.notes import note
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = pytest.mark.xdist_group("command-line")
 
 
 def nurseconv(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
