@@ -47,7 +47,7 @@ def _export_subtitles(engine: Any, folder: Path, file_format: str) -> Iterator[s
     n_written = n_untimed = 0
     for row in listings.export_rows(engine, "transcripts"):
         written = _SUBTITLES[file_format](results.load_transcript(engine, row["upload_id"]))
-        if isinstance(written, Untimed):
+        if isinstance(written, Untimed) or not written.strip():
             n_untimed += 1
             continue
         # The upload's id, not its file name: two recordings may share a name, and names may name a person.
