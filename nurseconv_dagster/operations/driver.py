@@ -61,10 +61,12 @@ def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, 
     from dagster import DagsterInstance
 
     from nurseconv_dagster.definitions import defs
+    from nurseconv_dagster.resources.stores import keep_connections
 
     try:
         with FileLock(settings.home / "driver.lock", timeout=0), DagsterInstance.get() as instance:
-            bury_dead_runs(settings)
+            keep_connections(instance)
+            bury_dead_runs(settings, instance)
             return _drive(defs, instance, on_run)
     except Timeout:
         raise UploadBusyError(
@@ -72,22 +74,21 @@ def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, 
         ) from None
 
 
-def bury_dead_runs(settings: Settings) -> int:
+def bury_dead_runs(settings: Settings, instance: DagsterInstance) -> int:
     """How many runs that a crash left "started" are told failed, so that they hold no place in Dagster's queue.
 
     Called where nothing else can be running: no daemon, and the driver's lock in hand. The ledger does the rest.
     """
-    from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+    from dagster import DagsterRunStatus, RunsFilter
 
     from nurseconv_dagster.resources.stores import StoreResource
 
     if daemon_is_alive(StoreResource().engine, settings):
         return 0
     dead = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    with DagsterInstance.get() as instance:
-        runs = instance.get_runs(RunsFilter(statuses=dead))
-        for run in runs:
-            instance.report_run_failed(run, "its process is gone")
+    runs = instance.get_runs(RunsFilter(statuses=dead))
+    for run in runs:
+        instance.report_run_failed(run, "its process is gone")
     return len(runs)
 
 

@@ -20,8 +20,11 @@ from nurseconv_dagster.settings import Settings
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Replaces this process by Dagster's own supervisor of webserver, daemon and code server; ends with Ctrl-C."""
+    from dagster import DagsterInstance
+
     os.environ.update(environment(settings))
-    bury_dead_runs(settings)
+    with DagsterInstance.get() as instance:
+        bury_dead_runs(settings, instance)
     typer.echo(f"Dagster UI   http://{host}:{port}")
     typer.echo(f"drop files   {settings.bucket_dir}")
     typer.echo("results      nurseconv status | nurseconv export DIR --format csv | nurseconv url")

@@ -7,14 +7,16 @@ What to keep out: what is in the files, and whether it is right (extraction, sco
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nurseconv_dagster.extraction.catalogue import load_catalogue
-from nurseconv_dagster.extraction.questions import Catalogue
-from nurseconv_dagster.scoring.rubric import Rubric, load_rubric
 from nurseconv_dagster.settings import Settings
 
+if TYPE_CHECKING:
+    from nurseconv_dagster.extraction.questions import Catalogue
+    from nurseconv_dagster.scoring.rubric import Rubric
 
-def read_catalogue(settings: Settings) -> Catalogue:
+
+def read_catalogue(settings: Settings) -> "Catalogue":
     """The catalogue of `CATALOGUE_FILE`, or the product's own.
 
     Raises:
@@ -23,7 +25,7 @@ def read_catalogue(settings: Settings) -> Catalogue:
     return _catalogue(settings.catalogue_file, _version(settings.catalogue_file))
 
 
-def read_rubric(settings: Settings) -> Rubric:
+def read_rubric(settings: Settings) -> "Rubric":
     """The rubric of `RUBRIC_FILE`, or the product's own.
 
     Raises:
@@ -33,12 +35,16 @@ def read_rubric(settings: Settings) -> Rubric:
 
 
 @lru_cache(maxsize=4)
-def _catalogue(path: Path | None, version: int) -> Catalogue:
+def _catalogue(path: Path | None, version: int) -> "Catalogue":
+    from nurseconv_dagster.extraction.catalogue import load_catalogue
+
     return load_catalogue(path)
 
 
 @lru_cache(maxsize=4)
-def _rubric(path: Path | None, version: int) -> Rubric:
+def _rubric(path: Path | None, version: int) -> "Rubric":
+    from nurseconv_dagster.scoring.rubric import load_rubric
+
     return load_rubric(path)
 
 

@@ -11,7 +11,6 @@ from functools import cache
 from dagster import ConfigurableResource, ResourceDependency
 
 from nurseconv_dagster.extraction.answers import Extraction
-from nurseconv_dagster.extraction.chain import extract
 from nurseconv_dagster.extraction.questions import Provider
 from nurseconv_dagster.resources.catalogues import read_catalogue
 from nurseconv_dagster.resources.stores import StoreResource
@@ -33,6 +32,8 @@ class ExtractorResource(ConfigurableResource[None]):
         Raises:
             CatalogueError, WeightsMissingError, ModelError, SettingsError: permanent, say what to do.
         """
+        from nurseconv_dagster.extraction.chain import extract
+
         settings = self.store.settings
         return extract(
             transcript,

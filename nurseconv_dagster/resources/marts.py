@@ -50,9 +50,9 @@ class MartsResource(ConfigurableResource[None]):
         context.log.info(f"{len(snapshot)} uploads are new or changed in the marts")
 
     def _dbt(self) -> "DbtCliResource":
-        from dagster_dbt import DbtCliResource
+        from nurseconv_dagster.resources.dbt_cli import LeanDbtCli
 
-        return DbtCliResource(
+        return LeanDbtCli(
             project_dir=str(DBT_PROJECT),
             profiles_dir=str(DBT_PROJECT),
             dbt_executable=str(Path(sys.executable).with_name("dbt")),

@@ -8,10 +8,8 @@ What to keep out: formulas (scoring).
 from dagster import ConfigurableResource, ResourceDependency
 
 from nurseconv_dagster.extraction.answers import Extraction
-from nurseconv_dagster.extraction.chain import find_profile
 from nurseconv_dagster.resources.catalogues import read_catalogue, read_rubric
 from nurseconv_dagster.resources.stores import StoreResource
-from nurseconv_dagster.scoring.compute import compute_scores
 from nurseconv_dagster.scoring.scores import Scores
 from nurseconv_dagster.speech.transcripts import Transcript
 
@@ -30,6 +28,9 @@ class ScorerResource(ConfigurableResource[None]):
         Raises:
             CatalogueError: the catalogue or rubric file is wrong.
         """
+        from nurseconv_dagster.extraction.chain import find_profile
+        from nurseconv_dagster.scoring.compute import compute_scores
+
         settings = self.store.settings
         catalogue = read_catalogue(settings)
         asked = find_profile(catalogue, profile or settings.default_profile)

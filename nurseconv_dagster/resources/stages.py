@@ -30,7 +30,7 @@ from sqlalchemy import Connection
 
 from nurseconv_dagster.errors import LeaseLostError, NurseconvError, StoreUnavailableError, TransientError
 from nurseconv_dagster.intake.arrivals import Refusal
-from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.resources.stores import StoreResource, keep_connections
 from nurseconv_dagster.store.claims import Claim, Claims
 from nurseconv_dagster.store.claims import Failure as StageFailure
 
@@ -111,6 +111,8 @@ class StageResource(ConfigurableResource[None]):
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Starts the renewing; a run that has claimed nothing yet renews nothing."""
+        if context.instance is not None:
+            keep_connections(context.instance)
         stop, ledger, run_id = threading.Event(), self.store.claims(), context.run_id or ""
         pause_s = self.store.settings.lease_s / 3
 
@@ -135,7 +137,7 @@ class StageResource(ConfigurableResource[None]):
         Raises:
             Failure: some partitions of the run did not get through this stage; the ledger has each one's reason.
         """
-        ledger, run_id = self.store.claims(), context.run_id
+        ledger, run_id = self.store.claims(), context.run.run_id
         keys = [UUID(key) for key in context.partition_keys]
         run_key = context.run.tags.get(RUN_KEY_TAG)
         batch = StageBatch(ledger, ledger.claim(keys, run_id=run_id, run_key=run_key, stage=stage))
@@ -162,7 +164,7 @@ def _settle(context: AssetExecutionContext, ledger: Claims, batch: StageBatch, k
         return
     for upload_id in batch.done:
         context.log_event(AssetMaterialization(context.asset_key, partition=str(upload_id), metadata=counts))
-    ledger.release(context.run_id)
+    ledger.release(context.run.run_id)
     reasons = sorted(set(batch.failed.values())) or ["cancelled, or in the hands of another run"]
     raise Failure(
         f"{len(batch.done)} of {len(keys)} uploads got through; the others: {', '.join(reasons)}. "

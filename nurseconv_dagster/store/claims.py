@@ -38,7 +38,7 @@ class Claim:
     job_id: UUID
     kind: Kind
     object_key: str
-    content_type: str
+    unit: str | None
     profile: str | None
     language: str | None
 
@@ -233,7 +233,7 @@ class Claims:
         ).scalar_one()
         return Claim(
             row.id, row.attempt, row.run_id, stage, job_id,
-            row.kind, row.object_key, row.content_type, row.profile, row.language,
+            row.kind, row.object_key, row.unit, row.profile, row.language,
         )  # fmt: skip
 
 
