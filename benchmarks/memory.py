@@ -56,7 +56,7 @@ def work(minutes: float) -> None:
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     print(
         f"{driven.n_runs} runs over the samples and {minutes:g} minutes in one file, "
-        f"Whisper {settings.whisper_model} {settings.whisper_compute_type}, {settings.whisper_batch_size} windows at once"
+        f"Whisper {settings.whisper_model} {settings.whisper_compute_type}, batches of {settings.whisper_batch_size}"
     )
     print(f"peak resident set {peak_gb:.2f} GB (target < {TARGET_GB})")
 
