@@ -7,6 +7,12 @@
     |   +-- LeaseLostError         another run took this upload over; this one must stop writing
     |   +-- UploadBusyError        another run holds this upload's lease
     |   +-- MartsBusyError         another dbt build holds the lock
+    |   +-- ProviderRateLimitedError  a hosted model asks for fewer calls
+    |   +-- ProviderQuotaError     a hosted model's quota or credit is used up
+    |   +-- ProviderTimeoutError   a hosted model did not answer in time
+    |   +-- ProviderUnavailableError  a hosted model cannot be reached or fails
+    |   +-- BreakerOpenError       a provider is left alone for a while after failing
+    |   +-- BudgetSpentError       the money set aside for hosted models is used up
     +-- PermanentError             trying again, unchanged, cannot help
         +-- SettingsError          a setting has a value that is not allowed
         +-- CatalogueError         the catalogue or rubric file is wrong
@@ -16,6 +22,10 @@
         +-- IdentityConflictError  the same key arrived with other bytes
         +-- BuildError             the reporting tables could not be built
         +-- SchemaError            the database's schema is not the one this version needs
+        +-- ProviderAuthError      a hosted model refuses the key
+        +-- ProviderRequestError   a hosted model refuses the request itself
+        +-- ContextTooLongError    the transcript is longer than the model takes
+        +-- ProviderReplyError     a hosted model's reply cannot be used
 
 What lives here: the tree, and `VERDICTS`, what each leaf means to Dagster and to an HTTP caller.
 When to add here: when a caller must tell a new failure apart. Add the leaf, its row in `VERDICTS`, and a raise.
@@ -86,6 +96,58 @@ class MartsBusyError(TransientError):
     code = "marts_busy"
 
 
+class ProviderRateLimitedError(TransientError):
+    """A hosted model asks for fewer calls.
+
+    Args:
+        retry_after_s: seconds it told us to wait; null when it did not say.
+    """
+
+    code = "provider_rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderQuotaError(TransientError):
+    """A hosted model's quota or credit is used up; waiting seconds does not help.
+
+    Args:
+        retry_after_s: seconds until it is full again; null when the provider did not say.
+    """
+
+    code = "provider_quota"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderTimeoutError(TransientError):
+    """A hosted model did not answer in time."""
+
+    code = "provider_timeout"
+
+
+class ProviderUnavailableError(TransientError):
+    """A hosted model cannot be reached, or fails on its side."""
+
+    code = "provider_unavailable"
+
+
+class BreakerOpenError(TransientError):
+    """A provider failed too often and is left alone for a while."""
+
+    code = "breaker_open"
+
+
+class BudgetSpentError(TransientError):
+    """The money set aside for hosted models is used up for now."""
+
+    code = "budget_spent"
+
+
 class SettingsError(PermanentError):
     """A setting has a value that is not allowed."""
 
@@ -134,6 +196,30 @@ class SchemaError(PermanentError):
     code = "schema_mismatch"
 
 
+class ProviderAuthError(PermanentError):
+    """A hosted model refuses the key."""
+
+    code = "provider_auth"
+
+
+class ProviderRequestError(PermanentError):
+    """A hosted model refuses the request itself: unknown model, bad parameter."""
+
+    code = "provider_request"
+
+
+class ContextTooLongError(PermanentError):
+    """The prompt is longer than the model takes."""
+
+    code = "context_too_long"
+
+
+class ProviderReplyError(PermanentError):
+    """A hosted model's reply cannot be used: cut short, refused, not JSON, of another shape."""
+
+    code = "provider_reply"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What an error means at the two edges of the product.
@@ -153,6 +239,12 @@ VERDICTS: dict[type[NurseconvError], Verdict] = {
     LeaseLostError: Verdict(retry=False, http_status=409),
     UploadBusyError: Verdict(retry=False, http_status=409),
     MartsBusyError: Verdict(retry=True, http_status=503),
+    ProviderRateLimitedError: Verdict(retry=True, http_status=503),
+    ProviderQuotaError: Verdict(retry=True, http_status=503),
+    ProviderTimeoutError: Verdict(retry=True, http_status=504),
+    ProviderUnavailableError: Verdict(retry=True, http_status=503),
+    BreakerOpenError: Verdict(retry=True, http_status=503),
+    BudgetSpentError: Verdict(retry=False, http_status=503),
     SettingsError: Verdict(retry=False, http_status=500),
     CatalogueError: Verdict(retry=False, http_status=500),
     WeightsMissingError: Verdict(retry=False, http_status=500),
@@ -161,4 +253,8 @@ VERDICTS: dict[type[NurseconvError], Verdict] = {
     IdentityConflictError: Verdict(retry=False, http_status=409),
     BuildError: Verdict(retry=False, http_status=500),
     SchemaError: Verdict(retry=False, http_status=500),
+    ProviderAuthError: Verdict(retry=False, http_status=502),
+    ProviderRequestError: Verdict(retry=False, http_status=502),
+    ContextTooLongError: Verdict(retry=False, http_status=502),
+    ProviderReplyError: Verdict(retry=False, http_status=502),
 }

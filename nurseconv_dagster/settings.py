@@ -9,12 +9,13 @@ What to keep out: anything computed at import; anything that opens a file or a c
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -22,8 +23,10 @@ from nurseconv_dagster.errors import SettingsError
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium", "large")
 AUDIO_FORMATS = ("mp3", "wav", "m4a", "ogg", "flac", "webm")
-PROVIDERS = ("local", "rules")
+PROVIDERS = ("gemini", "openai", "local", "rules")
+HOSTED = ("gemini", "openai")
 
+Privacy = Literal["refuse", "deidentify", "cleared"]
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -63,7 +66,19 @@ class Settings(BaseSettings):
     whisper_task: Literal["transcribe", "translate"] = "transcribe"
 
     # answers
+    gemini_api_key: SecretStr = SecretStr("")
+    gemini_model: str = Field("gemini-3.5-flash", min_length=1)
+    gemini_base_url: str = ""
+    openai_api_key: SecretStr = SecretStr("")
+    openai_base_url: str = ""
+    openai_model: str = Field("gpt-5.4-mini", min_length=1)
+    openai_context_tokens: int = Field(128_000, ge=1024)
     provider_order: CommaList = PROVIDERS
+    provider_privacy: Privacy = "deidentify"
+    llm_daily_budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
+    llm_unit_budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
+    llm_upload_budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
+    llm_prices_file: Path | None = None
     qa_model: str = "bundled"
     max_question_length: int = Field(512, ge=16, le=4096)
     max_context_length: int = Field(4096, ge=256, le=100_000)
@@ -110,6 +125,13 @@ class Settings(BaseSettings):
             raise ValueError("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
         return value
 
+    @field_validator("gemini_base_url", "openai_base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not re.match(r"https?://[^\s/]+", value):
+            raise ValueError("allowed: an address such as http://127.0.0.1:8080/v1, or nothing for the provider's own")
+        return value.rstrip("/")
+
     @field_validator("upload_dir")
     @classmethod
     def _local_bucket(cls, value: str) -> str:
@@ -131,6 +153,17 @@ class Settings(BaseSettings):
     def vault_dir(self) -> Path:
         """The content-addressed vault's folder."""
         return self.home / "vault"
+
+    @property
+    def hosted_providers(self) -> tuple[str, ...]:
+        """Those of `PROVIDER_ORDER` that have a key or an address, unless `PROVIDER_PRIVACY` refuses them all."""
+        configured = {
+            "gemini": bool(self.gemini_api_key.get_secret_value()),
+            "openai": bool(self.openai_api_key.get_secret_value() or self.openai_base_url),
+        }
+        if self.provider_privacy == "refuse":
+            return ()
+        return tuple(name for name in self.provider_order if configured.get(name, False))
 
     @property
     def zone(self) -> ZoneInfo:

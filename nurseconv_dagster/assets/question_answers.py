@@ -14,18 +14,19 @@ from nurseconv_dagster.store.results import load_transcript, save_extraction
 
 
 @upload_asset(
-    code_version="1",
+    code_version="2",
     kinds={"python", "postgres", "onnx"},
     deps=["conversation_transcriptions"],
     description="One row per question: state, typed value, confidence, and the quote and second that prove it.",
 )
 def question_answers(context: AssetExecutionContext, stages: StageResource, extractor: ExtractorResource) -> None:
     """Puts the profile's questions to each transcript of the batch."""
+    context.log.info(f"words of these uploads that go to hosted models: {extractor.privacy}")
     with stages.open(context, "answers") as batch:
         for claim in batch.claims:
             with batch.isolate(claim):
                 transcript = load_transcript(extractor.store.engine, claim.upload_id)
-                extraction = extractor.extract(transcript, claim.profile)
+                extraction = extractor.extract(transcript, claim)
                 with batch.finish(claim) as connection:
                     save_extraction(connection, claim.upload_id, claim.attempt, extraction)
                 context.log.info(f"answered {len(batch.done)} of {len(batch.claims)}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 from nurseconv_dagster.speech.transcripts import Role
 
@@ -31,7 +32,7 @@ class Claim:
         value: the typed value in the shape of the question's schema, or null.
         quotes: verbatim quotes, each with the ids of the segments it is said to stand in (empty: anywhere).
         probability: the provider's own, calibrated, 0..1; null where it has none.
-        n_dropped_values: list items or fields the provider itself gave up on.
+        call_no: which of the provider's own calls made it, an index into its `calls`; null for offline readers.
     """
 
     question_id: str
@@ -39,6 +40,7 @@ class Claim:
     value: Any = None
     quotes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     probability: float | None = None
+    call_no: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Answer:
         model_name: which model; "" for rules.
         prompt_sha256: hash of what the provider was asked with (wordings, rules version).
         processing_time_s: wall seconds of the provider call, shared over its questions.
+        hops: who was asked on the way to it, in order: a provider's name, with ":" and the error where it failed.
     """
 
     question_id: str
@@ -116,6 +119,7 @@ class Answer:
     prompt_sha256: str
     catalogue_version: str
     processing_time_s: float
+    hops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,10 @@ class ProviderCall:
     Args:
         n_claims_dropped: by reason ("quote_not_found", "number_not_in_evidence", "bad_value", ...).
         n_claims_with_numbers: claims whose value holds a number; with the next field, number faithfulness.
+        error_class: name of the error; null when it went well.
+        privacy: `PROVIDER_PRIVACY` in force when words left this machine; null for a reader on it.
+        is_cached: the reply had been paid for before; no call was made.
+        id: of the row that was written when the call began; null while there is none.
     """
 
     provider: str
@@ -144,6 +152,9 @@ class ProviderCall:
     n_tokens_thinking: int | None = None
     cost_usd: float | None = None
     price_version: str | None = None
+    privacy: str | None = None
+    is_cached: bool = False
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

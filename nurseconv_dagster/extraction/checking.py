@@ -159,8 +159,13 @@ def _accept_denial(claim: Claim, question: Question, pieces: Sequence[Piece]) ->
 
 def _accept_answer(claim: Claim, question: Question, pieces: Sequence[Piece]) -> Accepted | Dropped:
     quotes = [piece.evidence.quote for piece in pieces]
+    # A choice under a "no" ("Would you want CPR?" "No.") cannot be read from the words: only a claimed one holds.
+    is_turned = question.value_type == "choice" and any(piece.is_negated for piece in pieces)
+    if is_turned and claim.value is None:
+        return Dropped("bad_value")
     # A value given for "allergic to penicillin" is worth nothing once the quote is "not allergic to penicillin".
-    is_given = claim.value is not None and claim.state == "answered" and not any(p.is_widened for p in pieces)
+    holds = is_turned or not any(piece.is_widened for piece in pieces)
+    is_given = claim.value is not None and claim.state == "answered" and holds
     value, problem = _prove(question, claim.value, quotes) if is_given else (None, "")
     if problem and value is None:
         return Dropped(problem, has_numbers(question, claim.value), is_faithful=problem != "number_not_in_evidence")
@@ -177,7 +182,7 @@ def _accept_answer(claim: Claim, question: Question, pieces: Sequence[Piece]) ->
         is_valid=is_valid,
         evidence=tuple(piece.evidence for piece in pieces),
         probability=claim.probability,
-        doubts=frozenset().union(*(piece.doubts for piece in pieces)),
+        doubts=frozenset().union(*(piece.doubts for piece in pieces), {"uncertain"} if is_turned else ()),
         review_reasons=tuple(reason for reason in (problem, "" if is_valid else "invalid_value") if reason),
         has_numbers=holds_number,
         is_faithful=problem != "number_not_in_evidence",

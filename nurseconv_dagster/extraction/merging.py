@@ -44,6 +44,7 @@ class Decision:
         provider: index of the provider whose claim stands; null when nobody claimed anything.
         confidence: 0..1 for answered, denied and conflicting, else null.
         review_reasons: stable codes, empty when nobody need look.
+        is_confident: confidence reaches the threshold.
     """
 
     state: State
@@ -53,9 +54,12 @@ class Decision:
     evidence: tuple[Evidence, ...]
     provider: int | None
     review_reasons: tuple[str, ...]
+    is_confident: bool = False
 
 
-def decide(candidates: Sequence[Candidate], text: str, threshold: float, weights: Weights) -> Decision:
+def decide(
+    candidates: Sequence[Candidate], text: str, threshold: float, weights: Weights, *, needs_consensus: bool = False
+) -> Decision:
     """One decision from every accepted claim about one question.
 
     Args:
@@ -63,6 +67,8 @@ def decide(candidates: Sequence[Candidate], text: str, threshold: float, weights
         text: the whole transcript.
         threshold: `CONFIDENCE_THRESHOLD`; a claim below it does not make a conflict.
         weights: of the confidence.
+        needs_consensus: two opinions were asked for because a wrong answer harms; two different answers are then a
+            conflict, and an answer that only one of them found is doubtful.
     """
     stated = [c for c in candidates if c.accepted.state in ("answered", "denied")]
     conflicts = [c for c in candidates if c.accepted.state == "conflicting"]
@@ -72,11 +78,15 @@ def decide(candidates: Sequence[Candidate], text: str, threshold: float, weights
         return _decide_unanswered(candidates)
     stated = _without_taken_back(stated, text)
     agreement = _agreement(stated)
+    if needs_consensus and agreement == "alone":
+        agreement = "disagree"
     scored = sorted(((_score(c, agreement, weights), c) for c in stated), key=lambda pair: -pair[0])
     contradiction = _find_contradiction([c for score, c in scored if score >= threshold], text)
     if contradiction is not None:
         return _contradicting(contradiction, scored[0][1], weights)
     confidence, best = scored[0]
+    if needs_consensus and (other := _find_other_opinion(best, [c for _, c in scored[1:]])) is not None:
+        return _contradicting((best.accepted.evidence[0], other.accepted.evidence[0]), best, weights)
     return _settle(best, [c for _, c in scored[1:]], agreement, confidence, threshold)
 
 
@@ -92,11 +102,22 @@ def _settle(
     if is_critical and confidence < threshold:
         reasons.append("low_confidence")
     value, evidence = accepted.value, accepted.evidence
-    if agreement == "agree":
-        value, evidence = _join(accepted, [other.accepted for other in others])
+    joined = others if agreement == "agree" else [other for other in others if _continues(other, best)]
+    if joined:
+        value, evidence = _join(accepted, [other.accepted for other in joined])
     return Decision(
         accepted.state, value, accepted.is_valid, confidence, evidence, best.provider, tuple(dict.fromkeys(reasons))
     )
+
+
+def _find_other_opinion(best: Candidate, others: Sequence[Candidate]) -> Candidate | None:
+    return next((c for c in others if c.provider != best.provider and not _agree(best.accepted, c.accepted)), None)
+
+
+def _continues(other: Candidate, best: Candidate) -> bool:
+    """True for what the same provider found in another part of the talk, of questions that ask for several things."""
+    is_same = (other.provider, other.accepted.state) == (best.provider, best.accepted.state)
+    return is_same and best.accepted.question.value_type not in SCALARS
 
 
 def _decide_unanswered(candidates: Sequence[Candidate]) -> Decision:
@@ -173,12 +194,14 @@ def _overlap_in_text(one: Sequence[Evidence], other: Sequence[Evidence]) -> bool
 
 
 def _join(best: Accepted, others: Sequence[Accepted]) -> tuple[Any, tuple[Evidence, ...]]:
-    """What agreeing claims say together: of lists the items of all, of the rest the best one's; evidence of all."""
+    """What agreeing claims say together: items of all lists, fields of all panels, else the best's; evidence of all."""
     value, evidence = best.value, list(best.evidence)
     for other in others:
         if isinstance(value, list) and isinstance(other.value, list) and other.is_valid:
             known = {_item_key(item) for item in value}
             value = [*value, *(item for item in other.value if _item_key(item) not in known)]
+        elif isinstance(value, dict) and isinstance(other.value, dict) and other.is_valid:
+            value = {**other.value, **value}
         evidence += [item for item in other.evidence if not _overlap_in_text([item], evidence)]
     return value, tuple(evidence)
 

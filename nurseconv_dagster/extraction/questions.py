@@ -1,6 +1,6 @@
 """The questions, as typed values: what a catalogue file holds once it is read, and what a provider must be able to do.
 
-What lives here: `Question`, `Profile`, `Catalogue`, and the `Provider` protocol.
+What lives here: `Question`, `Profile`, `Catalogue`, and the protocols `Provider` and `Hosted`.
 When to add here: a field of the catalogue file, or something that every provider must promise.
 What to keep out: reading the file (`catalogue.py`), checking claims, and everything that only one provider needs.
 """
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
-from nurseconv_dagster.extraction.answers import Claim
+from nurseconv_dagster.extraction.answers import Claim, ProviderCall
 from nurseconv_dagster.speech.transcripts import Transcript
 
 ValueType = Literal["text", "list", "integer", "number", "boolean", "choice", "quantity", "panel", "struct"]
@@ -97,4 +97,18 @@ class Provider(Protocol):
         Raises:
             TransientError, PermanentError: the provider could not be asked; the chain records it and goes on.
         """
+        ...
+
+
+@runtime_checkable
+class Hosted(Provider, Protocol):
+    """A provider elsewhere: it accounts for its calls itself, and can be asked again in other words."""
+
+    @property
+    def calls(self) -> Sequence[ProviderCall]:
+        """Every call made, refused or answered from memory, in order; a claim's `call_no` is an index into it."""
+        ...
+
+    def again(self) -> Self:
+        """The same model about the same upload, asked in other words."""
         ...

@@ -19,7 +19,7 @@ from uuid import UUID
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
-from nurseconv_dagster.settings import Settings, load_settings
+from nurseconv_dagster.settings import HOSTED, Settings, load_settings
 
 app = typer.Typer(
     name="nurseconv",
@@ -137,6 +137,22 @@ def status(
     from nurseconv_dagster.operations.status import show_status
 
     show_status(_ready(), as_json=as_json, names=names, limit=limit)
+
+
+@app.command()
+def providers(
+    reset: Annotated[str | None, typer.Option(metavar="NAME", help="Ask this provider again, now.")] = None,
+) -> None:
+    """Who answers: what words leave this machine, what was spent today, and which hosted models are left alone."""
+    from nurseconv_dagster.operations.hosted import show_providers
+    from nurseconv_dagster.store.engine import app_url, open_engine
+
+    settings = _ready()
+    if reset is not None and reset not in HOSTED:
+        raise typer.BadParameter(f"{reset!r} is no hosted provider; allowed: {', '.join(HOSTED)}")
+    engine = open_engine(app_url(settings))
+    show_providers(settings, engine, reset)
+    engine.dispose()
 
 
 @app.command()

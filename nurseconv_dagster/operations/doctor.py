@@ -22,7 +22,8 @@ from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.operations.driver import daemon_is_alive
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
-from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.operations.hosted import describe_privacy, describe_spending
+from nurseconv_dagster.settings import HOSTED, Settings
 from nurseconv_dagster.store import audit, listings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.promises import PROMISES, count_broken
@@ -44,6 +45,7 @@ def examine(settings: Settings, *, definitions: bool) -> int:
         "catalogue": _catalogue,
         "speech": _speech,
         "reader": _reader,
+        "hosted": _hosted_models,
         "daemon": _daemon,
     }
     if definitions:
@@ -121,10 +123,19 @@ def _speech(settings: Settings) -> str:
 
 
 def _reader(settings: Settings) -> str:
-    from nurseconv_dagster.resources.extractors import build_providers
+    from nurseconv_dagster.resources.extractors import client, offline
 
-    providers = build_providers(settings)
-    return ", ".join(f"{provider.name} {provider.model_name}".strip() for provider in providers)
+    hosted = settings.hosted_providers
+    names = [name for name in settings.provider_order if name in hosted or name not in HOSTED]
+    found = [client(name, settings) if name in hosted else offline(name, settings) for name in names]
+    return ", ".join(f"{provider.name} {provider.model_name}".strip() for provider in found)
+
+
+def _hosted_models(settings: Settings) -> str:
+    engine = open_engine(app_url(settings))
+    spending = describe_spending(settings, engine)
+    engine.dispose()
+    return f"{describe_privacy(settings)} {spending}"
 
 
 def _daemon(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from nurseconv_dagster.intake.arrivals import Accepted
 from nurseconv_dagster.operations.driver import daemon_is_alive, drive
+from nurseconv_dagster.operations.hosted import describe_privacy
 from nurseconv_dagster.operations.watch import watching
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
@@ -36,6 +37,8 @@ def ingest_paths(settings: Settings, paths: Sequence[Path], *, wait: bool) -> in
     intake = IntakeResource(store=store)
     accepted: list[tuple[Path, Accepted]] = []
     n_empty = 0
+    if settings.hosted_providers:
+        typer.echo(describe_privacy(settings))
     for path in paths:
         found = list(intake.arrivals_at(path))
         if not found:

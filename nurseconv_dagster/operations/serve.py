@@ -15,6 +15,7 @@ import typer
 
 from nurseconv_dagster.operations.driver import bury_dead_runs
 from nurseconv_dagster.operations.home import PROJECT, environment
+from nurseconv_dagster.operations.hosted import describe_privacy
 from nurseconv_dagster.settings import Settings
 
 
@@ -27,6 +28,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         bury_dead_runs(settings, instance)
     typer.echo(f"Dagster UI   http://{host}:{port}")
     typer.echo(f"drop files   {settings.bucket_dir}")
+    typer.echo(f"privacy      {describe_privacy(settings)}")
     typer.echo("results      nurseconv status | nurseconv export DIR --format csv | nurseconv url")
     typer.echo("stop         Ctrl-C (the embedded Postgres stays; `nurseconv down` stops it)", err=False)
     sys.stdout.flush()

@@ -1,14 +1,16 @@
 """The extractor, as a resource: catalogue, providers in their order, and what the settings say of them.
 
-What lives here: `ExtractorResource` and `build_providers()`.
-When to add here: a provider, one entry in `_BUILDERS`.
-What to keep out: how answers are found and checked (extraction).
+What lives here: `ExtractorResource`, the offline readers of a process, and a hosted reader for each upload.
+When to add here: a provider: an entry in `_OFFLINE`, or in `_CLIENTS` when it is elsewhere.
+What to keep out: how answers are found and checked (extraction), what calls share (store.call_desk).
 """
 
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource, ResourceDependency
+from sqlalchemy import Engine
 
 from nurseconv_dagster.extraction.answers import Extraction
 from nurseconv_dagster.extraction.questions import Provider
@@ -16,6 +18,18 @@ from nurseconv_dagster.resources.catalogues import read_catalogue
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.transcripts import Transcript
+from nurseconv_dagster.store.claims import Claim
+
+if TYPE_CHECKING:
+    from nurseconv_dagster.extraction.hosted.calls import ModelClient
+    from nurseconv_dagster.extraction.hosted.deadline import Deadline
+    from nurseconv_dagster.extraction.hosted.prices import PriceList
+    from nurseconv_dagster.extraction.hosted.reader import HostedReader
+    from nurseconv_dagster.extraction.hosted.veils import Veiled
+
+DOCUMENT_S = 180.0  # for all hosted providers together; then this machine answers
+PROVIDER_S = 90.0
+_REPLY_TOKENS = 8_192  # kept free of a context that prompt and reply share
 
 
 class ExtractorResource(ConfigurableResource[None]):
@@ -23,11 +37,17 @@ class ExtractorResource(ConfigurableResource[None]):
 
     store: ResourceDependency[StoreResource]
 
-    def extract(self, transcript: Transcript, profile: str | None) -> Extraction:
-        """One checked answer per question of the profile.
+    @property
+    def privacy(self) -> str:
+        """What happens to words before they leave this machine; "local" when no hosted provider is configured."""
+        settings = self.store.settings
+        return settings.provider_privacy if settings.hosted_providers else "local"
+
+    def extract(self, transcript: Transcript, claim: Claim) -> Extraction:
+        """One checked answer per question of the upload's profile.
 
         Args:
-            profile: what the sidecar names; null for `DEFAULT_PROFILE`.
+            claim: the upload in hand; its unit pays, its names are known before the talk names anybody.
 
         Raises:
             CatalogueError, WeightsMissingError, ModelError, SettingsError: permanent, say what to do.
@@ -37,17 +57,70 @@ class ExtractorResource(ConfigurableResource[None]):
         settings = self.store.settings
         return extract(
             transcript,
-            profile or settings.default_profile,
+            claim.profile or settings.default_profile,
             read_catalogue(settings),
-            build_providers(settings),
+            providers_for(settings, self.store.engine, claim),
             settings.confidence_threshold,
         )
 
 
+def providers_for(settings: Settings, engine: Engine, claim: Claim) -> tuple[Provider, ...]:
+    """The configured providers of `PROVIDER_ORDER`, hosted ones bound to this upload."""
+    from nurseconv_dagster.extraction.hosted.deadline import Deadline
+
+    deadline = Deadline.after(DOCUMENT_S)
+    hosted = settings.hosted_providers
+    return tuple(
+        _hosted(name, settings, engine, claim, deadline=deadline) if name in hosted else offline(name, settings)
+        for name in settings.provider_order
+        if name in hosted or name in _OFFLINE
+    )
+
+
 @cache
-def build_providers(settings: Settings) -> tuple[Provider, ...]:
-    """The providers of `PROVIDER_ORDER`; one set for the whole process, so that models stay warm."""
-    return tuple(_BUILDERS[name](settings) for name in settings.provider_order)
+def offline(name: str, settings: Settings) -> Provider:
+    """A reader on this machine; one for the whole process, so that its model stays warm."""
+    return _OFFLINE[name](settings)
+
+
+@cache
+def client(name: str, settings: Settings) -> "ModelClient":
+    """The client of a hosted provider, one for the whole process."""
+    return _CLIENTS[name](settings)
+
+
+def prices(name: str, settings: Settings) -> "PriceList":
+    """What a hosted provider costs today."""
+    from nurseconv_dagster.extraction.hosted.prices import choose_prices
+
+    base_url = {"gemini": settings.gemini_base_url, "openai": settings.openai_base_url}[name]
+    return choose_prices(base_url, settings.llm_prices_file)
+
+
+def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, deadline: "Deadline") -> "HostedReader":
+    from nurseconv_dagster.extraction.hosted.reader import HostedReader
+    from nurseconv_dagster.extraction.privacy.deidentify import deidentify
+    from nurseconv_dagster.store.budgets import Limits
+    from nurseconv_dagster.store.call_desk import PostgresCallDesk
+
+    known = [word for word in (claim.nurse_id, claim.encounter_id) if word]
+
+    def veil(transcript: Transcript) -> "Veiled":
+        return deidentify(transcript, known, claim.upload_id.bytes)
+
+    limits = Limits(
+        settings.llm_daily_budget_usd, settings.llm_upload_budget_usd, settings.llm_unit_budget_usd, settings.zone
+    )
+    privacy = settings.provider_privacy
+    return HostedReader(
+        client(name, settings),
+        PostgresCallDesk(engine, claim.upload_id, claim.attempt, claim.unit, limits, privacy=privacy),
+        prices=prices(name, settings),
+        deadline=deadline,
+        privacy=privacy,
+        veil=veil if privacy == "deidentify" else None,
+        provider_timeout_s=PROVIDER_S,
+    )
 
 
 def _local(settings: Settings) -> Provider:
@@ -66,4 +139,24 @@ def _rules(settings: Settings) -> Provider:
     return RulesReader()
 
 
-_BUILDERS: dict[str, Callable[[Settings], Provider]] = {"local": _local, "rules": _rules}
+def _gemini(settings: Settings) -> "ModelClient":
+    from nurseconv_dagster.extraction.hosted.gemini import GeminiClient
+
+    key = settings.gemini_api_key.get_secret_value()
+    return GeminiClient(key, settings.gemini_model, base_url=settings.gemini_base_url)
+
+
+def _openai(settings: Settings) -> "ModelClient":
+    from nurseconv_dagster.extraction.hosted.openai_compatible import OpenAIClient
+
+    context = settings.openai_context_tokens
+    return OpenAIClient(
+        settings.openai_api_key.get_secret_value(),
+        settings.openai_model,
+        base_url=settings.openai_base_url,
+        max_input_tokens=context - min(_REPLY_TOKENS, context // 2),
+    )
+
+
+_OFFLINE: dict[str, Callable[[Settings], Provider]] = {"local": _local, "rules": _rules}
+_CLIENTS: "dict[str, Callable[[Settings], ModelClient]]" = {"gemini": _gemini, "openai": _openai}

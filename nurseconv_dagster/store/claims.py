@@ -39,6 +39,8 @@ class Claim:
     kind: Kind
     object_key: str
     unit: str | None
+    nurse_id: str | None
+    encounter_id: str | None
     profile: str | None
     language: str | None
 
@@ -233,7 +235,7 @@ class Claims:
         ).scalar_one()
         return Claim(
             row.id, row.attempt, row.run_id, stage, job_id,
-            row.kind, row.object_key, row.unit, row.profile, row.language,
+            row.kind, row.object_key, row.unit, row.nurse_id, row.encounter_id, row.profile, row.language,
         )  # fmt: skip
 
 

@@ -7,27 +7,27 @@ What to keep out: frames for reporting (`reporting`), lists for people (`listing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, Table, and_, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.extraction.answers import Answer, Evidence, Extraction, ProviderCall
 from nurseconv_dagster.scoring.scores import Scores
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.store import codec
 from nurseconv_dagster.store.engine import transaction
-from nurseconv_dagster.store.tables import (
-    conversation_scores,
-    conversation_transcriptions,
-    extraction_attempts,
-    question_answers,
-)
+from nurseconv_dagster.store.provider_tables import extraction_attempts
+from nurseconv_dagster.store.tables import conversation_scores, conversation_transcriptions, question_answers
+
+NEVER_ENDED = "CallNeverEnded"
 
 _TRANSCRIPT_PLAIN = tuple(f.name for f in fields(Transcript) if f.name not in ("full_text", "segments"))
-_ANSWER_PLAIN = tuple(f.name for f in fields(Answer) if f.name not in ("evidence", "review_reasons"))
+_CALL_PLAIN = tuple(f.name for f in fields(ProviderCall) if f.name not in ("question_ids", "latency_s"))
+_CLAIM_COUNTS = tuple(f.name for f in fields(ProviderCall) if f.name.startswith("n_claims_"))
+_ANSWER_PLAIN = tuple(f.name for f in fields(Answer) if f.name not in ("evidence", "review_reasons", "hops"))
 
 
 def save_transcript(connection: Connection, upload_id: UUID, transcript: Transcript) -> None:
@@ -69,24 +69,23 @@ def save_extraction(connection: Connection, upload_id: UUID, attempt: int, extra
         connection.execute(
             insert(question_answers), [{**shared, **_answer_row(answer)} for answer in extraction.answers]
         )
-    if extraction.calls:
-        rows = [{**asdict(call), "n_claims_dropped": call.n_claims_dropped or {}} for call in extraction.calls]
-        connection.execute(
-            insert(extraction_attempts), [{"upload_id": upload_id, "attempt": attempt, **row} for row in rows]
-        )
+    for call in extraction.calls:
+        _save_call(connection, upload_id, attempt, call)
 
 
 def load_extraction(engine: Engine, upload_id: UUID) -> Extraction:
-    """The upload's current answers, and the calls of the attempt that made them."""
+    """The upload's current answers, and all calls of the attempt that made them, in the order they were made."""
     with transaction(engine) as connection:
         answers = connection.execute(_current(question_answers, upload_id).order_by(question_answers.c.question_id))
         rows = list(answers)
         last = select(func.max(extraction_attempts.c.attempt)).where(extraction_attempts.c.upload_id == upload_id)
         calls = connection.execute(
-            select(extraction_attempts).where(
+            select(extraction_attempts)
+            .where(
                 extraction_attempts.c.upload_id == upload_id,
                 extraction_attempts.c.attempt == last.scalar_subquery(),
             )
+            .order_by(extraction_attempts.c.called_at, extraction_attempts.c.id)
         ).all()
     return Extraction(
         answers=tuple(_answer(row) for row in rows),
@@ -120,6 +119,7 @@ def _answer_row(answer: Answer) -> dict[str, Any]:
     return {
         **{name: getattr(answer, name) for name in _ANSWER_PLAIN},
         "review_reasons": list(answer.review_reasons),
+        "hops": list(answer.hops),
         "evidence": [asdict(item) for item in answer.evidence],
         "context_start_char": best.start_char if best else None,
         "context_end_char": best.end_char if best else None,
@@ -135,10 +135,28 @@ def _answer(row: Row[Any]) -> Answer:
     return Answer(
         **{name: getattr(row, name) for name in _ANSWER_PLAIN},
         review_reasons=tuple(row.review_reasons),
+        hops=tuple(row.hops),
         evidence=tuple(Evidence(**{**item, "segment_ids": tuple(item["segment_ids"])}) for item in row.evidence),
     )
 
 
+def _save_call(connection: Connection, upload_id: UUID, attempt: int, call: ProviderCall) -> None:
+    """The call's row: what became of its claims on the row the desk settled, else a row of its own."""
+    row = {**asdict(call), "n_claims_dropped": call.n_claims_dropped or {}}
+    if call.id is None:
+        del row["id"]
+    statement = postgresql.insert(extraction_attempts).values(upload_id=upload_id, attempt=attempt, **row)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[extraction_attempts.c.id],
+            set_={name: statement.excluded[name] for name in _CLAIM_COUNTS},
+            where=extraction_attempts.c.upload_id == upload_id,
+        )
+    )
+
+
 def _call(row: Row[Any]) -> ProviderCall:
-    values: Sequence[tuple[str, Any]] = [(f.name, getattr(row, f.name)) for f in fields(ProviderCall)]
-    return ProviderCall(**{**dict(values), "question_ids": tuple(row.question_ids)})
+    values = {name: getattr(row, name) for name in _CALL_PLAIN}
+    if row.outcome == "started":  # its process died; the money it reserved is spent as far as anyone knows
+        values |= {"outcome": "error", "error_class": NEVER_ENDED, "cost_usd": row.reserved_usd}
+    return ProviderCall(**values, question_ids=tuple(row.question_ids), latency_s=row.latency_s or 0.0)

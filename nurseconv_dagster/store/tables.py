@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy Core: the contract that users query.
 
-What lives here: every table of the app's database. A test compares Alembic's migrations with it.
+What lives here: every table of the app's database but those of hosted models (`provider_tables`, reached from here so
+that `metadata` is whole). A test compares Alembic's migrations with it.
 When to add here: a column, together with a migration that goes forward and back.
 What to keep out: queries.
 """
@@ -8,44 +9,21 @@ What to keep out: queries.
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger, Boolean, CheckConstraint, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, Table, Text,
-    UniqueConstraint, func, text,
+    BigInteger, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from nurseconv_dagster.store import columns, provider_tables
+from nurseconv_dagster.store.columns import moment, one_of, row_id, upload_id
+
+metadata = columns.metadata
+extraction_attempts = provider_tables.extraction_attempts
 
 STATUSES = ("pending", "processing", "completed", "failed", "rejected", "cancelled", "erased")
 STAGES = ("uploads", "transcriptions", "answers", "scores", "done")
 STATES = (
     "answered", "denied", "not_asked", "asked_no_answer", "declined", "unable", "conflicting", "not_applicable",
 )  # fmt: skip
-
-
-def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=name)
-
-
-def _id() -> Column[object]:
-    return Column("id", UUID(as_uuid=True), primary_key=True, server_default=text("gen_random_uuid()"))
-
-
-def _upload_id(*, nullable: bool = False) -> Column[object]:
-    return Column("upload_id", UUID(as_uuid=True), ForeignKey("conversation_uploads.id"), nullable=nullable, index=True)
-
-
-def _at(name: str, *, required: bool = False) -> Column[object]:
-    default = func.clock_timestamp() if required else None
-    return Column(name, DateTime(timezone=True), nullable=not required, server_default=default)
-
 
 conversation_uploads = Table(
     "conversation_uploads",
@@ -64,15 +42,15 @@ conversation_uploads = Table(
     Column("stage", Text, nullable=False, server_default="uploads"),
     Column("priority", Text, nullable=False, server_default="normal"),
     Column("restart_from", Text),
-    _at("cancel_requested_at"),
+    moment("cancel_requested_at"),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("n_failures", Integer, nullable=False, server_default="0"),
     Column("runs_alone", Boolean, nullable=False, server_default=text("false")),
-    _at("not_before"),
+    moment("not_before"),
     Column("run_key", Text, index=True),
     Column("run_id", Text),
-    _at("requested_at"),
-    _at("lease_until"),
+    moment("requested_at"),
+    moment("lease_until"),
     Column("partition_no", BigInteger, unique=True),
     Column("error_code", Text),
     Column("error_message", Text),
@@ -82,16 +60,16 @@ conversation_uploads = Table(
     Column("profile", Text),
     Column("language", Text),
     Column("consent", Boolean),
-    _at("created_at", required=True),
-    _at("updated_at", required=True),
-    _at("processing_started_at"),
-    _at("processing_completed_at"),
+    moment("created_at", required=True),
+    moment("updated_at", required=True),
+    moment("processing_started_at"),
+    moment("processing_completed_at"),
     Column("reported_version", DateTime(timezone=True)),
-    _one_of("status", STATUSES, "status"),
-    _one_of("stage", STAGES, "stage"),
-    _one_of("restart_from", STAGES[:-1], "restart_from"),
-    _one_of("kind", ("audio", "text"), "kind"),
-    _one_of("priority", ("normal", "high"), "priority"),
+    one_of("status", STATUSES, "status"),
+    one_of("stage", STAGES, "stage"),
+    one_of("restart_from", STAGES[:-1], "restart_from"),
+    one_of("kind", ("audio", "text"), "kind"),
+    one_of("priority", ("normal", "high"), "priority"),
     Index(None, "created_at"),
     Index("ix_conversation_uploads_open", "stage", postgresql_where=text("status in ('pending', 'processing')")),
 )
@@ -99,12 +77,12 @@ conversation_uploads = Table(
 upload_receipts = Table(
     "upload_receipts",
     metadata,
-    _id(),
-    _upload_id(),
+    row_id(),
+    upload_id(),
     Column("source", Text, nullable=False),
     Column("location", Text),
     Column("version", Text),
-    _at("received_at", required=True),
+    moment("received_at", required=True),
     Column("received_by", Text),
     Column("original_filename", Text, nullable=False),
     Column("sidecar", JSONB),
@@ -115,8 +93,8 @@ upload_receipts = Table(
 conversation_transcriptions = Table(
     "conversation_transcriptions",
     metadata,
-    _id(),
-    _upload_id(),
+    row_id(),
+    upload_id(),
     Column("run_no", Integer, nullable=False),
     Column("is_current", Boolean, nullable=False),
     Column("outcome", Text, nullable=False),
@@ -131,17 +109,17 @@ conversation_transcriptions = Table(
     Column("duration_s", Float),
     Column("snr_db", Float),
     Column("confidence_score", Float),
-    _at("created_at", required=True),
+    moment("created_at", required=True),
     UniqueConstraint("upload_id", "run_no"),
     Index("uq_conversation_transcriptions_current", "upload_id", unique=True, postgresql_where=text("is_current")),
-    _one_of("outcome", ("speech", "no_speech"), "outcome"),
+    one_of("outcome", ("speech", "no_speech"), "outcome"),
 )
 
 question_answers = Table(
     "question_answers",
     metadata,
-    _id(),
-    _upload_id(),
+    row_id(),
+    upload_id(),
     Column("transcription_id", UUID(as_uuid=True), ForeignKey("conversation_transcriptions.id"), nullable=False),
     Column("run_no", Integer, nullable=False),
     Column("is_current", Boolean, nullable=False),
@@ -174,10 +152,11 @@ question_answers = Table(
     Column("prompt_sha256", Text, nullable=False),
     Column("catalogue_version", Text, nullable=False),
     Column("processing_time_s", Float, nullable=False),
-    _at("created_at", required=True),
+    Column("hops", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    moment("created_at", required=True),
     UniqueConstraint("upload_id", "question_id", "run_no"),
     Index("uq_question_answers_current", "upload_id", "question_id", unique=True, postgresql_where=text("is_current")),
-    _one_of("state", STATES, "state"),
+    one_of("state", STATES, "state"),
 )
 
 SCORE_COLUMNS = (
@@ -189,8 +168,8 @@ SCORE_COLUMNS = (
 conversation_scores = Table(
     "conversation_scores",
     metadata,
-    _id(),
-    _upload_id(),
+    row_id(),
+    upload_id(),
     Column("run_no", Integer, nullable=False),
     Column("is_current", Boolean, nullable=False),
     *(Column(name, Float) for name in SCORE_COLUMNS),
@@ -203,7 +182,7 @@ conversation_scores = Table(
     Column("news2", JSONB(none_as_null=True)),
     Column("score_version", Text, nullable=False),
     Column("catalogue_version", Text, nullable=False),
-    _at("calculated_at", required=True),
+    moment("calculated_at", required=True),
     UniqueConstraint("upload_id", "run_no"),
     Index("uq_conversation_scores_current", "upload_id", unique=True, postgresql_where=text("is_current")),
 )
@@ -211,67 +190,41 @@ conversation_scores = Table(
 processing_jobs = Table(
     "processing_jobs",
     metadata,
-    _id(),
+    row_id(),
     Column("job_type", Text, nullable=False),
     Column("run_id", Text),
-    _upload_id(nullable=True),
+    upload_id(nullable=True),
     Column("status", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("progress", Float, nullable=False, server_default="0"),
-    _at("started_at", required=True),
-    _at("completed_at"),
+    moment("started_at", required=True),
+    moment("completed_at"),
     Column("duration_s", Float),
     Column("error_code", Text),
     Column("error_message", Text),
     Column("worker", Text),
-    _one_of("status", ("running", "completed", "failed", "abandoned"), "status"),
-)
-
-extraction_attempts = Table(
-    "extraction_attempts",
-    metadata,
-    _id(),
-    _upload_id(),
-    Column("attempt", Integer, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model_name", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("error_class", Text),
-    Column("question_ids", JSONB, nullable=False),
-    Column("latency_s", Float, nullable=False),
-    Column("n_claims_made", Integer, nullable=False),
-    Column("n_claims_accepted", Integer, nullable=False),
-    Column("n_claims_dropped", JSONB, nullable=False),
-    Column("n_claims_with_numbers", Integer, nullable=False),
-    Column("n_claims_with_faithful_numbers", Integer, nullable=False),
-    Column("n_tokens_in", Integer),
-    Column("n_tokens_out", Integer),
-    Column("n_tokens_cached", Integer),
-    Column("n_tokens_thinking", Integer),
-    Column("cost_usd", Float),
-    Column("price_version", Text),
-    _at("called_at", required=True),
+    one_of("status", ("running", "completed", "failed", "abandoned"), "status"),
 )
 
 answer_reviews = Table(
     "answer_reviews",
     metadata,
-    _id(),
+    row_id(),
     Column("question_answer_id", UUID(as_uuid=True), ForeignKey("question_answers.id"), nullable=False, index=True),
-    _upload_id(),
+    upload_id(),
     Column("verdict", Text, nullable=False),
     Column("corrected_value", JSONB(none_as_null=True)),
     Column("reviewer", Text, nullable=False),
-    _at("reviewed_at", required=True),
+    moment("reviewed_at", required=True),
     Column("notes", Text),
-    _one_of("verdict", ("confirmed", "corrected", "not_asked"), "verdict"),
+    one_of("verdict", ("confirmed", "corrected", "not_asked"), "verdict"),
 )
 
 heartbeats = Table(
     "heartbeats",
     metadata,
     Column("name", Text, primary_key=True),
-    _at("beat_at", required=True),
+    moment("beat_at", required=True),
     Column("versions", JSONB, nullable=False),
 )
 
@@ -279,7 +232,7 @@ audit_log = Table(
     "audit_log",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=True),
-    _at("at", required=True),
+    moment("at", required=True),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("subject", Text),
