@@ -93,8 +93,8 @@ def prices(name: str, settings: Settings) -> "PriceList":
     """What a hosted provider costs today."""
     from nurseconv_dagster.extraction.hosted.prices import choose_prices
 
-    base_url = {"gemini": settings.gemini_base_url, "openai": settings.openai_base_url}[name]
-    return choose_prices(base_url, settings.llm_prices_file)
+    # Behind another address Gemini is still Google's and billed; at an address of OpenAI's kind anybody may answer.
+    return choose_prices(settings.openai_base_url if name == "openai" else "", settings.llm_prices_file)
 
 
 def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, deadline: "Deadline") -> "HostedReader":

@@ -40,7 +40,7 @@ class MartsResource(ConfigurableResource[None]):
             build = self._dbt().cli(
                 ["build", "--exclude-resource-type", "unit_test"],  # arithmetic is the test suite's to prove
                 context=context,
-                target_path=self.store.settings.home / "dbt" / context.run_id[:8],
+                target_path=self.store.settings.home / "dbt" / context.run.run_id[:8],
                 raise_on_error=False,
             )
             yield from build.stream()

@@ -5,31 +5,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from nurseconv_dagster.operations.driver import drive
 from nurseconv_dagster.operations.export import export_results
-from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.listings import ask_restart
-from tests.fakes.notes import note
+from tests.fakes.notes import drop, note
 
 pytestmark = pytest.mark.xdist_group("dagster")
-
-
-def drop(home: Settings, name: str, content: bytes | str, sidecar: dict | None = None) -> Path:
-    """A file in the bucket, old enough to be stable."""
-    path = home.bucket_dir / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    if sidecar is not None:
-        path.with_name(path.name + ".json").write_text(json.dumps(sidecar))
-    for item in path.parent.glob(path.name + "*"):
-        os.utime(item, (time.time() - 60, time.time() - 60))
-    return path
 
 
 def count(engine: Engine, query: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from nurseconv_dagster.extraction.evidence import find_quote
 from nurseconv_dagster.extraction.privacy.findings import Kind, Role
-from nurseconv_dagster.speech.transcripts import Transcript, assemble
+from nurseconv_dagster.speech.transcripts import Segment, Transcript
 
 Span = tuple[int, int]
 
@@ -146,7 +146,7 @@ def lay_veil(transcript: Transcript, changes: Sequence[tuple[int, Kind, Role, Sp
     """The talk with the changes in it.
 
     Args:
-        transcript: the original, as `assemble` has laid it out.
+        transcript: the original, laid out by `assemble` or as it was typed, labels and all.
         changes: (number of the finding, kind, role, span in `full_text`, new words), in order, not overlapping.
     """
     pieces = [piece for change in changes for piece in _split_at_segments(transcript, change)]
@@ -155,15 +155,13 @@ def lay_veil(transcript: Transcript, changes: Sequence[tuple[int, Kind, Role, Sp
     for finding_no, _, role, (start, end), words in pieces:
         edits.append(Edit(finding_no, role, (start, end), (start + shift, start + shift + len(words))))
         shift += len(words) - (end - start)
-    segments = [
-        replace(segment, text=_rewrite(transcript, segment.start_char, segment.end_char, pieces), words=())
-        for segment in transcript.segments
-    ]
-    full_text, placed = assemble(segments)
+    full_text = _rewrite(transcript.full_text, pieces)
+    places = [(edit.span, edit.veiled_span) for edit in edits]
+    segments = tuple(_move(segment, places, full_text) for segment in transcript.segments)
     kinds = {finding_no: kind for finding_no, kind, _, _, _ in pieces}
     return Veiled(
         original=transcript,
-        transcript=replace(transcript, full_text=full_text, segments=placed),
+        transcript=replace(transcript, full_text=full_text, segments=segments),
         replacements=tuple(
             _replacement(kind, [edit for edit in edits if edit.finding_no == no]) for no, kind in kinds.items()
         ),
@@ -176,25 +174,36 @@ def _replacement(kind: Kind, edits: Sequence[Edit]) -> Replacement:
     return Replacement(kind, (first.span[0], last.span[1]), (first.veiled_span[0], last.veiled_span[1]))
 
 
-def _rewrite(transcript: Transcript, start: int, end: int, pieces: Sequence[tuple[int, Kind, Role, Span, str]]) -> str:
-    text, at = "", start
-    for _, _, _, (begins, ends), words in pieces:
-        if start <= begins and ends <= end:
-            text += transcript.full_text[at:begins] + words
-            at = ends
-    return text + transcript.full_text[at:end]
+def _rewrite(text: str, pieces: Sequence[tuple[int, Kind, Role, Span, str]]) -> str:
+    parts, at = [], 0
+    for _, _, _, (start, end), words in pieces:
+        parts += [text[at:start], words]
+        at = end
+    return "".join((*parts, text[at:]))
+
+
+def _move(segment: Segment, places: Sequence[tuple[Span, Span]], full_text: str) -> Segment:
+    """The segment at its place in the veiled text; no change reaches over its ends."""
+    start, end = _moved(segment.start_char, places), _moved(segment.end_char, places)
+    return replace(segment, text=full_text[start:end], words=(), start_char=start, end_char=end)
 
 
 def _split_at_segments(
     transcript: Transcript, change: tuple[int, Kind, Role, Span, str]
 ) -> Iterator[tuple[int, Kind, Role, Span, str]]:
-    """A change that runs over the end of a segment as one change for each; no segment is left without words."""
+    """A change that runs over the end of a segment as one change for each; no segment is left without words.
+
+    One that lies in the label before a typed line belongs to no segment and stays whole.
+    """
     finding_no, kind, role, (start, end), words = change
     inside = [
         (max(start, one.start_char), min(end, one.end_char))
         for one in transcript.segments
         if one.start_char < end and start < one.end_char
     ]
+    if not inside:
+        yield change
+        return
     shares = _shares(words, len(inside))
     for span, share in zip(inside, shares, strict=True):
         yield finding_no, kind, role, span, share

@@ -12,7 +12,10 @@ from nurseconv_dagster.extraction.evidence import find_quote
 from nurseconv_dagster.extraction.numbers import find_numbers
 from nurseconv_dagster.extraction.privacy.deidentify import deidentify
 from nurseconv_dagster.extraction.privacy.veil import Veiled
+from nurseconv_dagster.intake.arrivals import Refusal
+from nurseconv_dagster.intake.texts import read_text
 from nurseconv_dagster.speech.transcripts import Segment, Transcript, assemble
+from nurseconv_dagster.speech.typed import transcribe_text
 from tests.fakes.talks import spoken, typed
 
 INTRODUCTIONS = [
@@ -250,3 +253,20 @@ def test_a_label_that_names_somebody_does_not_leave() -> None:
     veiled = veil(talk).transcript
     assert "Lee" not in veiled.full_text
     assert {segment.speaker for segment in veiled.segments} == {"speaker_0", "speaker_1"}
+
+
+def test_a_typed_talk_keeps_its_labels_and_its_places() -> None:
+    """A typed talk holds "Nurse: " in its text and not in its segments: every offset once pointed past its words."""
+    typed_text = read_text(
+        b"Nurse: What is your name?\nPatient: Rosa Alvarez.\nDr. Alvarez: And the pain?\nPatient: About a 3.\n"
+    )
+    assert not isinstance(typed_text, Refusal)
+    talk = transcribe_text(typed_text)
+    veiled = deidentify(talk, [], b"key")
+    for segment in veiled.transcript.segments:
+        assert veiled.transcript.full_text[segment.start_char : segment.end_char] == segment.text
+    sent = " ".join(segment.text for segment in veiled.transcript.segments)
+    assert "Alvarez" not in sent + veiled.transcript.full_text
+    name, pain = veiled.transcript.segments[1], veiled.transcript.segments[3]
+    assert veiled.unveil_quote(pain.text, (3,)) == "About a 3."
+    assert veiled.unveil_quote(name.text, (1,)) == "Rosa Alvarez."
