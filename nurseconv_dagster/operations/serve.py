@@ -8,6 +8,7 @@ What to keep out: containers and many machines (docker/).
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from nurseconv_dagster.settings import Settings
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
-    """Replaces this process by Dagster's own supervisor of webserver, daemon and code server; ends with Ctrl-C."""
+    """Replaces this process by Dagster's own supervisor of webserver, daemon and code server.
+
+    Ctrl-C or SIGTERM ends all of them.
+    """
     from dagster import DagsterInstance
 
     os.environ.update(environment(settings))
@@ -32,6 +36,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
     typer.echo("results      nurseconv status | nurseconv export DIR --format csv | nurseconv url")
     typer.echo("stop         Ctrl-C (the embedded Postgres stays; `nurseconv down` stops it)", err=False)
     sys.stdout.flush()
+    # A shell without job control (a script's `nurseconv up &`) starts its children with Ctrl-C ignored. Dagster takes
+    # SIGINT's disposition over for SIGTERM and ends its parts by SIGINT: none of them would ever stop.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     dagster = str(Path(sys.executable).with_name("dagster"))
     os.execv(  # noqa: S606 - our own interpreter's dagster
         dagster,

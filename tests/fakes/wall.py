@@ -148,9 +148,7 @@ class Wall:
         self._profile = profile
         self._prices = prices
         self._held = ExitStack()
-        self.servers: dict[HostedName, ModelServer] = {
-            name: ModelServer(MODEL.answer) for name in get_args(HostedName)
-        }
+        self.servers: dict[HostedName, ModelServer] = {name: ModelServer(MODEL.answer) for name in get_args(HostedName)}
 
     def __enter__(self) -> Self:
         for server in self.servers.values():
@@ -249,7 +247,7 @@ def expected_hops(fault: str, who: Who, how: How) -> tuple[str, ...]:
 
 def is_mended(fault: str) -> bool:
     """Whether calling once more helps, when only one call fails."""
-    return not ERROR_OF[fault] or ERROR_OF[fault] in _WAITED_FOR or fault in _MALFORMED or fault == "context_too_long"
+    return not ERROR_OF[fault] or ERROR_OF[fault] in _WAITED_FOR or fault in _MALFORMED
 
 
 def _script(fault: str, how: How) -> Callable[[Call], str | None]:
