@@ -4,10 +4,10 @@ What lives here: `consult()`, the order of the chain, second opinions, and the c
 When to add here: a rule about who is asked when.
 What to keep out: what providers do (`providers/`, `hosted/`), checks (`checking.py`), weighing (`merging.py`).
 
-A hosted provider that answers ends the chain. The offline readers, `local` and `rules`, are cheap and read differently,
-so where they stand side by side all of them are asked and compared. A provider that fails is recorded and the next one
-is asked. Where a wrong answer harms, a hosted provider is not believed alone: those questions are put to the next
-hosted provider too, or to the same one in other words.
+A hosted provider that answers ends the chain, unless nothing of what it claims stands in the transcript. The offline
+readers, `local` and `rules`, are cheap and read differently, so where they stand side by side all of them are asked and
+compared. A provider that fails is recorded and the next one is asked. Where a wrong answer harms, a hosted provider is
+not believed alone: those questions are put to the next hosted provider too, or to the same one in other words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from nurseconv_dagster.errors import NurseconvError, PermanentError, SettingsError, TransientError
+from nurseconv_dagster.errors import NurseconvError, PermanentError, ProviderReplyError, SettingsError, TransientError
 from nurseconv_dagster.extraction.answers import Claim, ProviderCall
 from nurseconv_dagster.extraction.checking import Accepted, Dropped, check_claim
 from nurseconv_dagster.extraction.questions import Hosted, Provider, Question
@@ -36,12 +36,14 @@ class Reply:
     Args:
         question_ids: what it was asked.
         accepted: by question.
+        is_unfounded: a hosted provider claimed something and nothing of it was accepted: it made things up.
     """
 
     provider: Provider
     latency_s: float
     question_ids: frozenset[str]
     accepted: dict[str, list[Accepted]]
+    is_unfounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ def consult(
         outcomes = [_ask(provider, questions, transcript, record) for provider in step]
         hops += [_hop(provider, outcome) for provider, outcome in zip(step, outcomes, strict=True)]
         replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-        if replies:
-            later = [provider for step in steps[i + 1 :] for provider in step]
+        later = [provider for step in steps[i + 1 :] for provider in step]
+        if replies and not (later and replies[0].is_unfounded):
             first = Consultation(tuple(replies), tuple(hops))
             return _with_second_opinion(first, later, transcript, questions, record)
         errors += [outcome for outcome in outcomes if isinstance(outcome, NurseconvError)]
@@ -112,7 +114,7 @@ def _with_second_opinion(
     for provider in (*(other for other in later if isinstance(other, Hosted)), first.again()):
         outcome = _ask(provider, critical, transcript, record)
         hops.append(_hop(provider, outcome))
-        if isinstance(outcome, Reply):
+        if isinstance(outcome, Reply) and not outcome.is_unfounded:
             return Consultation((*had.replies, outcome), tuple(hops), doubly_asked=ids)
     return Consultation(had.replies, tuple(hops), singly_asked=ids)
 
@@ -127,7 +129,9 @@ def _steps(providers: Sequence[Provider]) -> list[list[Provider]]:
 
 
 def _hop(provider: Provider, outcome: Reply | NurseconvError) -> str:
-    return provider.name if isinstance(outcome, Reply) else f"{provider.name}:{type(outcome).__name__}"
+    if isinstance(outcome, Reply):
+        return f"{provider.name}:{ProviderReplyError.__name__}" if outcome.is_unfounded else provider.name
+    return f"{provider.name}:{type(outcome).__name__}"
 
 
 def _ask(
@@ -145,13 +149,16 @@ def _ask(
     latency_s = time.perf_counter() - started
     made = [claim for claim in claims if claim.state != "not_asked"]
     checked = [_check(claim, known, transcript) for claim in made]
-    for call in _calls(provider, question_ids, latency_s, made, checked):
+    calls = list(_calls(provider, question_ids, latency_s, made, checked))
+    for call in calls:
         record(call)
     accepted: dict[str, list[Accepted]] = {}
     for result in checked:
         if isinstance(result, Accepted):
             accepted.setdefault(result.question.id, []).append(result)
-    return Reply(provider, latency_s, frozenset(question_ids), accepted)
+    # The calls count claims that named segments nobody was shown too.
+    is_unfounded = isinstance(provider, Hosted) and not accepted and any(call.n_claims_made for call in calls)
+    return Reply(provider, latency_s, frozenset(question_ids), accepted, is_unfounded)
 
 
 def _check(claim: Claim, known: dict[str, Question], transcript: Transcript) -> Accepted | Dropped:

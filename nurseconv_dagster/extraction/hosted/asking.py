@@ -5,7 +5,8 @@ When to add here: a failure that calling once more can mend.
 What to keep out: the single call (`caller.py`), which prompts there are (`reader.py`).
 
 A rate limit is waited for once, a failing server is tried once more, a malformed reply is asked for once more with the
-rule it broke. Nothing else is tried again, and one prompt costs three calls at most.
+rule it broke. Nothing else is tried again, and one prompt costs three calls at most; where several prompts are about
+the same stretch of a talk they share those three, so that two providers together never make more than six.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from nurseconv_dagster.extraction.hosted.prompt import repair_prompt
 from nurseconv_dagster.extraction.hosted.replies import MALFORMED, Reading, read_reply
 from nurseconv_dagster.extraction.questions import Question
 
-MAX_CALLS = 3  # for one prompt, whatever goes wrong
+MAX_CALLS = 3  # for one stretch of a talk, whatever goes wrong; more only where it needs more prompts than that
 _BACKOFF_S = 4.0  # longest; full jitter, so that workers that failed together do not come back together
 
 
@@ -57,7 +58,13 @@ def judge_reply(completion: Completion, questions: Sequence[Question], segment_i
 
 
 def ask(
-    caller: Caller, prompt: Prompt, questions: Sequence[Question], segment_ids: Collection[int], patience: Patience
+    caller: Caller,
+    prompt: Prompt,
+    questions: Sequence[Question],
+    segment_ids: Collection[int],
+    patience: Patience,
+    *,
+    n_calls: int = MAX_CALLS,
 ) -> tuple[Completion, Reading]:
     """A good reply, and what it says.
 
@@ -70,13 +77,14 @@ def ask(
         questions: those in the prompt.
         segment_ids: those shown in the prompt.
         patience: how to wait.
+        n_calls: that this prompt may cost, at least 1.
 
     Raises:
         TransientError, PermanentError: of the last call.
     """
     question_ids = tuple(question.id for question in questions)
     seen: set[type[NurseconvError]] = set()
-    for n_left in reversed(range(MAX_CALLS)):
+    for n_left in reversed(range(min(n_calls, MAX_CALLS))):
         try:
             return caller.call(prompt, question_ids, lambda completion: judge_reply(completion, questions, segment_ids))
         except (ProviderRateLimitedError, ProviderUnavailableError, ProviderReplyError) as error:

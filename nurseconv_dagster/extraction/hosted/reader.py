@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from nurseconv_dagster.errors import ContextTooLongError, ProviderReplyError, SettingsError
 from nurseconv_dagster.extraction.answers import Claim, ProviderCall
-from nurseconv_dagster.extraction.hosted.asking import Patience, ask, judge_reply
+from nurseconv_dagster.extraction.hosted.asking import MAX_CALLS, Patience, ask, judge_reply
 from nurseconv_dagster.extraction.hosted.caller import Caller, prompt_tokens
 from nurseconv_dagster.extraction.hosted.calls import CallDesk, ModelClient
 from nurseconv_dagster.extraction.hosted.deadline import Deadline
@@ -169,7 +169,7 @@ class HostedReader:
     ) -> list[Claim]:
         """All batches about one window; about its halves, once, where the model takes less than it promised."""
         try:
-            return [claim for batch in batches for claim in self._ask(caller, batch, window)]
+            return self._ask_all(caller, batches, window)
         except ContextTooLongError:
             if not may_halve:
                 raise
@@ -177,14 +177,28 @@ class HostedReader:
             claim for half in halve_window(window) for claim in self._ask_about(caller, batches, half, may_halve=False)
         ]
 
-    def _ask(self, caller: Caller, batch: tuple[Question, ...], window: tuple[Segment, ...]) -> list[Claim]:
+    def _ask_all(
+        self, caller: Caller, batches: Sequence[tuple[Question, ...]], window: tuple[Segment, ...]
+    ) -> list[Claim]:
+        """All batches about one window; what one of them needs of the window's calls the later ones lack."""
+        claims: list[Claim] = []
+        n_left = max(MAX_CALLS, len(batches))
+        for i, batch in enumerate(batches, start=1):
+            n_before = len(self.calls)
+            claims += self._ask(caller, batch, window, n_calls=n_left - (len(batches) - i))
+            n_left -= sum(not call.is_cached for call in self.calls[n_before:])
+        return claims
+
+    def _ask(
+        self, caller: Caller, batch: tuple[Question, ...], window: tuple[Segment, ...], *, n_calls: int
+    ) -> list[Claim]:
         """One batch about one window, from memory where it was paid for before."""
         key = self._reply_key(batch, window)
         shown = frozenset(segment.id for segment in window)
         reading = self._read_kept(caller, key, batch, shown)
         if reading is None:
             prompt = build_prompt(batch, window, self._pass)
-            completion, reading = ask(caller, prompt, batch, shown, self._patience)
+            completion, reading = ask(caller, prompt, batch, shown, self._patience, n_calls=n_calls)
             self._desk.keep_reply(key, completion)
             self._answered_as = completion.model_name
         call_no = len(self.calls) - 1
