@@ -11,7 +11,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nurseconv_dagster.errors import NurseconvError, ProviderReplyError, ProviderRequestError
+from nurseconv_dagster.errors import NurseconvError, ProviderReplyError, ProviderRequestError, ProviderTimeoutError
 from nurseconv_dagster.extraction.hosted.calls import Completion, Finish, Prompt, Usage
 from nurseconv_dagster.extraction.hosted.deadline import Deadline
 from nurseconv_dagster.extraction.hosted.envelopes import (
@@ -93,7 +93,10 @@ class GeminiClient:
     def _ask(self, prompt: Prompt, deadline: Deadline) -> Any:
         """The envelope as sent."""
         models = self._library.models
-        config = _config(prompt, deadline.left_s())
+        timeout_ms = int(deadline.left_s() * 1000)
+        if timeout_ms == 0:  # the SDK would take it for no limit at all
+            raise ProviderTimeoutError(f"{self.name} was left no time to answer")
+        config = _config(prompt, timeout_ms)
         raw: Any = models.generate_content(model=self.model_name, contents=prompt.user, config=config)
         return json.loads(raw.sdk_http_response.body)
 
@@ -113,7 +116,7 @@ class GeminiClient:
         return Completion(text, finish, usage, pick_model(envelope, "modelVersion", self.model_name))
 
 
-def _config(prompt: Prompt, timeout_s: float) -> GenerateContentConfig:
+def _config(prompt: Prompt, timeout_ms: int) -> GenerateContentConfig:
     from google.genai import types
 
     return types.GenerateContentConfig(
@@ -127,8 +130,7 @@ def _config(prompt: Prompt, timeout_s: float) -> GenerateContentConfig:
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         automatic_continuation=False,
         should_return_http_response=True,
-        # Whole milliseconds; 0 would mean no limit.
-        http_options=types.HttpOptions(timeout=max(1, int(timeout_s * 1000))),
+        http_options=types.HttpOptions(timeout=timeout_ms),
     )
 
 
