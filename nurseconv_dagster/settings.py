@@ -166,6 +166,12 @@ class Settings(BaseSettings):
         return tuple(name for name in self.provider_order if configured.get(name, False))
 
     @property
+    def active_providers(self) -> tuple[str, ...]:
+        """Those of `PROVIDER_ORDER` that are asked: the hosted ones that may be, and the readers on this machine."""
+        hosted = self.hosted_providers
+        return tuple(name for name in self.provider_order if name in hosted or name not in HOSTED)
+
+    @property
     def zone(self) -> ZoneInfo:
         """The time zone in which weeks and days of the marts are cut."""
         return ZoneInfo(self.timezone)

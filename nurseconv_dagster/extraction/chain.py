@@ -20,22 +20,30 @@ from nurseconv_dagster.extraction.questions import Catalogue, Profile, Provider,
 from nurseconv_dagster.extraction.rendering import NONE_STATED, render
 from nurseconv_dagster.speech.transcripts import Transcript
 
+_NOTHING_APPLIES = Decision("not_applicable", None, True, None, (), None, ())
+
 
 @dataclass(frozen=True, slots=True)
-class Judging:
-    """What claims about one upload are judged by.
+class _Case:
+    """What the answers about one upload share.
 
     Args:
+        consultation: who was asked, and what they said.
         text: the whole transcript.
         threshold: `CONFIDENCE_THRESHOLD`.
         weights: of the confidence.
         suspicious: segments that read like instructions to a program.
+        catalogue_version: of the questions.
+        n_questions: of the profile.
     """
 
+    consultation: Consultation
     text: str
     threshold: float
     weights: Weights
     suspicious: frozenset[int]
+    catalogue_version: str
+    n_questions: int
 
 
 def extract(
@@ -66,11 +74,6 @@ def extract(
             group of all errors is its cause.
     """
     asked = find_profile(catalogue, profile)
-    n_questions = len(asked.questions)
-    if transcript.outcome == "no_speech":
-        nothing, nobody = Decision("not_applicable", None, True, None, (), None, ()), Consultation((), ())
-        answers = [_answer(question, nothing, nobody, catalogue.version, n_questions) for question in asked.questions]
-        return Extraction(tuple(answers), (), catalogue.version)
     calls: list[ProviderCall] = []
 
     def record(call: ProviderCall) -> None:
@@ -78,14 +81,21 @@ def extract(
         if on_call is not None:
             on_call(call)
 
-    consultation = consult(transcript, asked.questions, providers, record)
-    suspicious = frozenset(find_suspicious(transcript))
-    judging = Judging(transcript.full_text, confidence_threshold, weights or load_weights(), suspicious)
-    answers = [
-        _answer(question, _decide(question, consultation, judging), consultation, catalogue.version, n_questions)
+    is_silent = transcript.outcome == "no_speech"
+    case = _Case(
+        consultation=Consultation((), ()) if is_silent else consult(transcript, asked.questions, providers, record),
+        text=transcript.full_text,
+        threshold=confidence_threshold,
+        weights=weights or load_weights(),
+        suspicious=frozenset(find_suspicious(transcript)),
+        catalogue_version=catalogue.version,
+        n_questions=len(asked.questions),
+    )
+    answers = tuple(
+        _answer(question, _NOTHING_APPLIES if is_silent else _decide(question, case), case)
         for question in asked.questions
-    ]
-    return Extraction(tuple(answers), tuple(calls), catalogue.version)
+    )
+    return Extraction(answers, tuple(calls), catalogue.version)
 
 
 def find_profile(catalogue: Catalogue, name: str) -> Profile:
@@ -100,34 +110,31 @@ def find_profile(catalogue: Catalogue, name: str) -> Profile:
     return catalogue.profiles[name]
 
 
-def _decide(question: Question, consultation: Consultation, judging: Judging) -> Decision:
+def _decide(question: Question, case: _Case) -> Decision:
     candidates = [
         Candidate(i, accepted)
-        for i, reply in enumerate(consultation.replies)
+        for i, reply in enumerate(case.consultation.replies)
         for accepted in reply.accepted.get(question.id, ())
     ]
     decision = decide(
         candidates,
-        judging.text,
-        judging.threshold,
-        judging.weights,
-        needs_consensus=question.id in consultation.doubly_asked,
+        case.text,
+        case.threshold,
+        case.weights,
+        needs_consensus=question.id in case.consultation.doubly_asked,
     )
     reasons = [*decision.review_reasons]
-    if question.id in consultation.singly_asked and decision.evidence:
+    if question.id in case.consultation.singly_asked and decision.evidence:
         reasons.append("no_second_opinion")
     spoken_in = {id_ for item in decision.evidence for id_ in item.segment_ids}
-    if judging.suspicious & spoken_in or (judging.suspicious and question.is_safety_critical):
+    if case.suspicious & spoken_in or (case.suspicious and question.is_safety_critical):
         reasons.append("suspicious_passage")
-    is_confident = decision.confidence is not None and decision.confidence >= judging.threshold
-    return replace(decision, review_reasons=tuple(reasons), is_confident=is_confident)
+    return replace(decision, review_reasons=tuple(reasons))
 
 
-def _answer(
-    question: Question, decision: Decision, consultation: Consultation, catalogue_version: str, n_questions: int
-) -> Answer:
+def _answer(question: Question, decision: Decision, case: _Case) -> Answer:
     """The row of one question; the provider's time is shared over the questions it was asked."""
-    reply = consultation.replies[decision.provider] if decision.provider is not None else None
+    reply = case.consultation.replies[decision.provider] if decision.provider is not None else None
     return Answer(
         question_id=question.id,
         question_text=question.text,
@@ -142,16 +149,16 @@ def _answer(
         answer_value=decision.value,
         is_valid=decision.is_valid,
         confidence_score=decision.confidence,
-        is_confident=decision.is_confident,
+        is_confident=decision.confidence is not None and decision.confidence >= case.threshold,
         needs_review=bool(decision.review_reasons),
         review_reasons=decision.review_reasons,
         evidence=decision.evidence,
         provider=reply.provider.name if reply else "none",
         model_name=reply.provider.model_name if reply else "",
         prompt_sha256=reply.provider.prompt_sha256 if reply else "",
-        catalogue_version=catalogue_version,
-        processing_time_s=reply.latency_s / n_questions if reply else 0.0,
-        hops=consultation.hops,
+        catalogue_version=case.catalogue_version,
+        processing_time_s=reply.latency_s / case.n_questions if reply else 0.0,
+        hops=case.consultation.hops,
     )
 
 

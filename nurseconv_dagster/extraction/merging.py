@@ -44,7 +44,6 @@ class Decision:
         provider: index of the provider whose claim stands; null when nobody claimed anything.
         confidence: 0..1 for answered, denied and conflicting, else null.
         review_reasons: stable codes, empty when nobody need look.
-        is_confident: confidence reaches the threshold.
     """
 
     state: State
@@ -54,7 +53,6 @@ class Decision:
     evidence: tuple[Evidence, ...]
     provider: int | None
     review_reasons: tuple[str, ...]
-    is_confident: bool = False
 
 
 def decide(

@@ -125,9 +125,8 @@ def _speech(settings: Settings) -> str:
 def _reader(settings: Settings) -> str:
     from nurseconv_dagster.resources.extractors import client, offline
 
-    hosted = settings.hosted_providers
-    names = [name for name in settings.provider_order if name in hosted or name not in HOSTED]
-    found = [client(name, settings) if name in hosted else offline(name, settings) for name in names]
+    names = settings.active_providers
+    found = [client(name, settings) if name in HOSTED else offline(name, settings) for name in names]
     return ", ".join(f"{provider.name} {provider.model_name}".strip() for provider in found)
 
 

@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import Engine
 
 from nurseconv_dagster.extraction.privacy.modes import SENTENCES
-from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.settings import HOSTED, Settings
 from nurseconv_dagster.store.breakers import Breaker, list_breakers, reset_breaker
 from nurseconv_dagster.store.budgets import spent_today
 
@@ -50,7 +50,7 @@ def show_providers(settings: Settings, engine: Engine, reset: str | None) -> Non
 
 
 def _describe(name: str, settings: Settings, breakers: list[Breaker]) -> str:
-    if name in ("local", "rules"):
+    if name not in HOSTED:
         return "on this machine"
     if name not in settings.hosted_providers:
         return "not asked: no key or address, or PROVIDER_PRIVACY=refuse"

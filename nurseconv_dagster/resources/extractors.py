@@ -69,11 +69,9 @@ def providers_for(settings: Settings, engine: Engine, claim: Claim) -> tuple[Pro
     from nurseconv_dagster.extraction.hosted.deadline import Deadline
 
     deadline = Deadline.after(DOCUMENT_S)
-    hosted = settings.hosted_providers
     return tuple(
-        _hosted(name, settings, engine, claim, deadline=deadline) if name in hosted else offline(name, settings)
-        for name in settings.provider_order
-        if name in hosted or name in _OFFLINE
+        offline(name, settings) if name in _OFFLINE else _hosted(name, settings, engine, claim, deadline=deadline)
+        for name in settings.active_providers
     )
 
 

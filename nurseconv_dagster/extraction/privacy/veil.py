@@ -75,11 +75,8 @@ class Veiled:
             start: offset into the veiled `full_text`, code points.
             end: one past its last code point.
         """
-        for item in self.replacements:
-            if item.veiled_span[0] < end and start < item.veiled_span[1]:
-                start, end = min(start, item.veiled_span[0]), max(end, item.veiled_span[1])
-        pairs = [(edit.veiled_span, edit.span) for edit in self.edits]
-        return _moved(start, pairs), _moved(end, pairs)
+        whole = [item.veiled_span for item in self.replacements]
+        return _carry((start, end), whole, [(edit.veiled_span, edit.span) for edit in self.edits])
 
     def to_veiled(self, start: int, end: int) -> Span:
         """The stretch of the veiled text that a stretch of the original became; touched replacements come whole.
@@ -88,11 +85,8 @@ class Veiled:
             start: offset into the original `full_text`, code points.
             end: one past its last code point.
         """
-        for item in self.replacements:
-            if item.span[0] < end and start < item.span[1]:
-                start, end = min(start, item.span[0]), max(end, item.span[1])
-        pairs = [(edit.span, edit.veiled_span) for edit in self.edits]
-        return _moved(start, pairs), _moved(end, pairs)
+        whole = [item.span for item in self.replacements]
+        return _carry((start, end), whole, [(edit.span, edit.veiled_span) for edit in self.edits])
 
     def unveil_quote(self, quote: str, segment_ids: Sequence[int] = ()) -> str:
         """A model's quote over the veiled talk, in the original's own words.
@@ -215,6 +209,15 @@ def _shares(words: str, n: int) -> list[str]:
         return [words]
     dealt = words.split()
     return [*(dealt[i] if i < len(dealt) else "..." for i in range(n - 1)), " ".join(dealt[n - 1 :]) or "..."]
+
+
+def _carry(span: Span, whole: Sequence[Span], pairs: Sequence[tuple[Span, Span]]) -> Span:
+    """A stretch of one text in the other, after it was widened to every whole one that it touches."""
+    start, end = span
+    for begins, ends in whole:
+        if begins < end and start < ends:
+            start, end = min(start, begins), max(end, ends)
+    return _moved(start, pairs), _moved(end, pairs)
 
 
 def _moved(offset: int, pairs: Sequence[tuple[Span, Span]]) -> int:
