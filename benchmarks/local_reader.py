@@ -139,12 +139,14 @@ def print_thresholds(talks: Sequence[Talk], part: str) -> None:
     reader, rules = RememberingReader(), RulesReader()
     forced = replace(load_weighing(), answer_from=0.0)
     for name, threshold, weighing in (("before", -np.inf, forced), ("after", own, load_weighing())):
-        rows = {"model alone": measure(talks, lambda talk, limit=threshold: _over(spans[talk.name], limit))[0]}
+        ways = {
+            "model alone": lambda talk, limit=threshold: _over(spans[talk.name], limit),
+            "local reader": provider_alone(reader),
+            "chain: local + rules": chain([reader, rules]),
+        }
         with patch.object(local_module, "load_weighing", lambda chosen=weighing: chosen):
-            rows["local reader"] = measure(talks, provider_alone(reader))[0]
-            rows["chain: local + rules"] = measure(talks, chain([reader, rules]))[0]
-        for who, marks in rows.items():
-            print(f"  {part} {name:6} threshold  {who:20} {summary(marks)}")
+            for who, answers in ways.items():
+                print(f"  {part} {name:6} threshold  {who:20} {summary(measure(talks, answers)[0])}", flush=True)
 
 
 def _over(spans: dict[str, tuple[float, str]], limit: float) -> dict[str, list[str]]:
