@@ -40,21 +40,13 @@ Reply:
 "follow_up":{"evidence":[{"segment_ids":[3],"quote":"I see Doctor Brown on Friday."}],"state":"answered"}}
 
 """
-_SHOWN = "messages[1]['content']"
-# The server tries a template on messages without text before it takes it.
-_BLIND = f"{_SHOWN}.split('END TRANSCRIPT')[-1] if {_SHOWN} is string else ''"
 
 
 class SmallModel:
-    """The server, while the context lasts.
+    """The server, while the context lasts."""
 
-    Args:
-        is_blind: the template leaves the conversation out, so that whatever the model quotes is invented.
-    """
-
-    def __init__(self, *, is_blind: bool = False) -> None:
-        words = _BLIND if is_blind else _SHOWN
-        parts = ("messages[0]['content']", "'\\n\\n'", json.dumps(_EXAMPLE), words, "'\\nReply:\\n'")
+    def __init__(self) -> None:
+        parts = ("messages[0]['content']", "'\\n\\n'", json.dumps(_EXAMPLE), "messages[1]['content']", "'\\nReply:\\n'")
         self._template = "".join("{{ " + part + " }}" for part in parts)
         self._server: Any = None
 
