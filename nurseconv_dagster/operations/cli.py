@@ -44,6 +44,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
     SRT = "srt"
     VTT = "vtt"
+    FHIR = "fhir"
 
 
 class Role(StrEnum):
@@ -172,12 +173,25 @@ def retry(
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Written into; created when missing.")],
-    file_format: Annotated[Format, typer.Option("--format", help="jsonl, csv, parquet: tables. srt, vtt: subtitles.")],
+    file_format: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="jsonl, csv, parquet: tables. srt, vtt: subtitles. fhir: one R4B bundle a conversation."
+        ),
+    ],
+    include_transcript: Annotated[
+        bool, typer.Option("--include-transcript", help="With --format fhir: the transcript's text in the bundle.")
+    ] = False,
 ) -> None:
-    """Write current transcripts, answers and scores as files, or subtitles, one file a recording."""
+    """Write current transcripts, answers and scores as files; or subtitles or FHIR, one file a conversation.
+
+    The files hold patients' words: treat them like the recordings. Columns and mappings: docs/exports.md.
+    """
     from nurseconv_dagster.operations.export import export_results
 
-    for line in export_results(_ready(), folder, str(file_format)):
+    if include_transcript and file_format is not Format.FHIR:
+        raise typer.BadParameter("--include-transcript goes with --format fhir; the other formats always hold it")
+    for line in export_results(_ready(), folder, str(file_format), include_transcript=include_transcript):
         typer.echo(line)
 
 

@@ -101,14 +101,24 @@ def count_marts(engine: Engine) -> dict[str, int]:
         }
 
 
+def export_columns(kind: str) -> dict[str, str]:
+    """The columns of one kind of export, in order, each with its type in SQL ("INTEGER", "DATETIME", "JSONB")."""
+    columns = (*EXPORTS[kind].columns, conversation_uploads.c.original_filename)
+    return {column.name: str(column.type) for column in columns}
+
+
 def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[dict[str, Any]]:
-    """Current rows of one kind (`transcripts`, `answers`, `scores`) with their columns and `original_filename`."""
+    """Current rows of one kind (`transcripts`, `answers`, `scores`) with the columns of `export_columns()`.
+
+    Uploads come in the order of their arrival, answers in the order they were written in.
+    """
     rows = EXPORTS[kind]
+    written_at = rows.c.calculated_at if kind == "scores" else rows.c.created_at
     query = (
         select(rows, conversation_uploads.c.original_filename)
         .join(conversation_uploads, conversation_uploads.c.id == rows.c.upload_id)
-        .where(rows.c.is_current)
-        .order_by(conversation_uploads.c.created_at, rows.c.upload_id)
+        .where(rows.c.is_current, conversation_uploads.c.status != "erased")
+        .order_by(conversation_uploads.c.created_at, rows.c.upload_id, written_at, rows.c.id)
     )
     if ids is not None:
         query = query.where(rows.c.upload_id.in_(list(ids)))
@@ -118,6 +128,18 @@ def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) ->
             if kind == "transcripts":
                 values["full_text"] = decode_text(values["full_text"])
             yield values
+
+
+def list_transcribed(engine: Engine) -> list[UUID]:
+    """The uploads that have a transcript, in the order of their arrival."""
+    query = (
+        select(conversation_uploads.c.id)
+        .join(conversation_transcriptions, conversation_transcriptions.c.upload_id == conversation_uploads.c.id)
+        .where(conversation_transcriptions.c.is_current, conversation_uploads.c.status != "erased")
+        .order_by(conversation_uploads.c.created_at, conversation_uploads.c.id)
+    )
+    with transaction(engine) as connection:
+        return list(connection.execute(query).scalars())
 
 
 def ask_restart(engine: Engine, upload_id: UUID, stage: str, actor: str) -> str:
