@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from nurseconv_dagster.errors import UnknownUploadError
 from nurseconv_dagster.exports.fhir.bundle import build_bundle
 from nurseconv_dagster.exports.tables import encode_csv, encode_jsonl, encode_parquet
 from nurseconv_dagster.extraction.questions import Catalogue
@@ -87,7 +88,11 @@ def export_uploads(
         yield from _tables(engine, file_format, None)
         return
     for upload_id in listings.list_transcribed(engine):
-        yield _one_file(engine, upload_id, file_format, catalogue, include_transcript)
+        try:
+            file = _one_file(engine, upload_id, file_format, catalogue, include_transcript)
+        except UnknownUploadError:  # erased since it was listed
+            continue
+        yield file
 
 
 def export_upload(

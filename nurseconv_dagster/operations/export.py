@@ -36,7 +36,7 @@ def export_results(
             engine, file_format, read_catalogue(settings), include_transcript=include_transcript
         ):
             if isinstance(file, Unavailable):
-                missing[file.code] += 1
+                missing[file.message] += 1
                 continue
             n_bytes = _write(folder / file.name, file)
             n_written += 1
@@ -45,8 +45,8 @@ def export_results(
     finally:
         engine.dispose()
     if file_format not in TABLES:
-        left_out = "".join(f"; {n} uploads have none: {code}" for code, n in sorted(missing.items()))
-        yield f"{folder}  {n_written} {file_format} files{left_out}"
+        yield f"{folder}  {n_written} {file_format} files"
+        yield from (f"{n} uploads without one: {message}" for message, n in sorted(missing.items()))
 
 
 def _write(path: Path, file: ExportFile) -> int:

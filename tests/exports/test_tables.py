@@ -176,6 +176,17 @@ def test_what_has_no_subtitles_says_why(engine: Engine) -> None:
     assert codes == {"typed": "no_times", "silent": "no_speech", "waiting": "no_transcript"}
 
 
+def test_an_upload_that_is_erased_while_others_are_exported_stops_nobody(engine: Engine) -> None:
+    for number in range(2):
+        walk(engine, spoken(*note(number).splitlines()))
+    files = export_uploads(engine, "srt", CATALOGUE)
+    first = next(files)
+    with transaction(engine) as connection:
+        connection.execute(update(conversation_uploads).values(status="erased"))
+    assert isinstance(first, ExportFile)
+    assert list(files) == []
+
+
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_an_erased_or_unknown_upload_is_in_no_export(engine: Engine, file_format: str) -> None:
     gone = walk(engine, spoken(*note(1).splitlines()))
