@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select, table, text, update
+from sqlalchemy import Engine, delete, func, select, table, text, update
 from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.errors import UnknownUploadError
@@ -29,6 +29,8 @@ from nurseconv_dagster.store.tables import (
     upload_receipts,
 )
 
+# The running part that beats while Dagster's daemon evaluates our sensors.
+DAEMON = "dagster-daemon"
 EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
 
 
@@ -186,6 +188,12 @@ def beat(engine: Engine, name: str, versions: dict[str, str]) -> None:
     fresh = {"beat_at": statement.excluded.beat_at, "versions": statement.excluded.versions}
     with transaction(engine) as connection:
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=fresh))
+
+
+def silence(engine: Engine, name: str) -> None:
+    """This part does not run: nobody waits for it, as they would for one that has beaten lately."""
+    with transaction(engine) as connection:
+        connection.execute(delete(heartbeats).where(heartbeats.c.name == name))
 
 
 def last_beats(engine: Engine) -> dict[str, datetime]:
