@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nurseconv_dagster.extraction.evidence import Span
 from nurseconv_dagster.extraction.suspicion import ENOUGH, PERHAPS, suspicion
 from nurseconv_dagster.speech.transcripts import Segment, Transcript
 
@@ -88,7 +89,7 @@ _REPLY = (
     r"(?:^|[\s,;{])(?:state|question_id|answer_value|answer_text|confidence_score|quotes?)\s*[=:]\s*[\"'“\[{]",
     rf"\b[a-z]+(?:_[a-z]+)+\s*(?:=|:|is|equals)\s*[\"'“]?{_STATE}\b",
 )
-Span = tuple[int, int]
+
 _SENTENCE = re.compile(r"\S.*?(?:[.?!]+[\"'”’)]*(?=\s|$)|$)", re.DOTALL)
 _BREATH = 20  # words; what is longer was said without a stop, or heard without one
 _WINDOW = 10  # words of it that are looked at together
