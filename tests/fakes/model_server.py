@@ -319,9 +319,9 @@ def _refuse_in_words(handler: _Handler, call: Call) -> None:
 
 
 def _refuse_limits(handler: _Handler, call: Call) -> None:
-    """400 as long as the schema limits how long a list may be, as fine-tuned models do."""
+    """400 as long as the schema limits how long a list may be, as OpenAI's fine-tuned models do."""
     message = "Invalid schema for response_format 'answers': 'maxItems' is not permitted."
-    if "maxItems" in json.dumps(call.schema):
+    if "maxItems" in json.dumps(call.body.get("response_format")):
         handler.send(400, json.dumps({"error": {"message": message, "type": "invalid_request_error", "code": None}}))
     else:
         handler.send(200, json.dumps(handler.envelope(call)))

@@ -56,7 +56,7 @@ ITEM = {
 SCHEMA = {
     "type": "object",
     "properties": {
-        "evidence": {"type": "array", "items": ITEM},
+        "evidence": {"type": "array", "items": ITEM, "maxItems": 30},
         "state": {"type": "string", "enum": ["answered", "denied"]},
     },
     "required": ["evidence", "state"],
@@ -266,9 +266,9 @@ def test_a_limit_in_the_schema_that_is_refused_is_never_sent_again(connect: Conn
     """Fine-tuned models and some servers do not know it."""
     client, server = connect("openai", always("max_items_refused"))
     for _ in range(2):
-        client.complete(replace(PROMPT, schema={"type": "array", "items": {"type": "string"}, "maxItems": 3}), 5.0)
-    assert ["maxItems" in call.schema for call in server.calls] == [True, False, False]
-    assert server.calls[-1].schema == {"type": "array", "items": {"type": "string"}}
+        client.complete(PROMPT, 5.0)
+    assert ["maxItems" in json.dumps(call.schema) for call in server.calls] == [True, False, False]
+    assert server.calls[-1].schema["properties"]["evidence"] == {"type": "array", "items": ITEM}
 
 
 def test_a_small_server_is_asked_for_no_more_than_its_context_leaves(connect: Connect) -> None:
