@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 PRIOR_ANSWERS = 20
 MAX_FOLDS = 10
-_N_STEPS = 3000
-_STEP = 0.5
+_LEAST = 1e-6  # of a weight: the signs of an answer must not weigh nothing together
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +155,24 @@ def _minimise(signs: Floats, right: Floats, start: Floats) -> Floats:
     """Weights, 0 or more, that sum to 1; the same input gives the same weights, always.
 
     A sign that no answer has (typed texts have no acoustics) keeps its share: nothing speaks for another one.
-
-    Source: exponentiated gradient descent, Kivinen and Warmuth 1997, "Exponentiated gradient versus gradient descent
-    for linear predictors": it never leaves the simplex.
     """
     import numpy as np
+    from scipy.optimize import minimize
 
-    prior = np.maximum(start / start.sum(), 1e-3)  # what starts at 0 would stay there
+    prior = start / start.sum()
     is_seen = ~np.isnan(signs).all(axis=0)
-    share = prior[is_seen].sum()
-    weights: Floats = prior
     pull = PRIOR_ANSWERS / len(right)
-    for _ in range(_N_STEPS):
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
         confidences, totals = _confidences(weights, signs)
         slopes = np.nan_to_num(signs - confidences[:, None]) / totals[:, None]  # of c by each weight
         gradient = 2 * ((confidences - right)[:, None] * slopes).mean(axis=0) + 2 * pull * (weights - prior)
-        stepped = np.where(is_seen, weights * np.exp(-_STEP * gradient / (1 + pull)), 0.0)
-        weights = np.where(is_seen, stepped * share / stepped.sum(), prior)
-    weights /= weights.sum()
+        return float(((confidences - right) ** 2).mean() + pull * ((weights - prior) ** 2).sum()), gradient
+
+    bounds = np.where(is_seen, [[_LEAST], [1.0]], prior).T
+    whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
+    found = minimize(loss, prior, jac=True, method="SLSQP", bounds=bounds, constraints=[whole])
+    weights: Floats = found.x / found.x.sum()
     return weights
 
 
