@@ -90,7 +90,8 @@ _REPLY = (
     rf"\b[a-z]+(?:_[a-z]+)+\s*(?:=|:|is|equals)\s*[\"'“]?{_STATE}\b",
 )
 
-_SENTENCE = re.compile(r"\S.*?(?:[.?!]+[\"'”’)]*(?=\s|$)|$)", re.DOTALL)
+_OPENING = r"(?:Are|Is|Do|Does|Did|Have|Has|Can|Could|Would|What|When|Where|Who|How|Any)"  # of a question
+_SENTENCE = re.compile(rf"\S.*?(?:[.?!]+[\"'”’)]*(?=\s|$)|(?=\s+{_OPENING}\s)|$)", re.DOTALL)
 _BREATH = 20  # words; what is longer was said without a stop, or heard without one
 _WINDOW = 10  # words of it that are looked at together
 _A_PART = 0.5

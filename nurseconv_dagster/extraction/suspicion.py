@@ -51,7 +51,8 @@ _ORDERS = (
     r"mark|set|put|write|fill|leave|remove|replace|use|copy|paste|cite|return|respond|say|treat|"
     r"consider|code|log|enter|note|stop|quit|print|repeat|translate|link|tie|attribute|swap|annotate|submit|make|"
     r"must|shall|should|has to|hand in|give|keep|do not|don't|cannot|may not|assign|choose|pick|select|produce|"
-    r"generate|compose|change|switch|exclude|include|end|ends|finish|tell|count|belongs?|read|is to be|are to be"
+    r"generate|compose|^record|change|switch|exclude|include|end|ends|finish|tell|count|belongs?|read|is to be|"
+    r"are to be"
 )
 _LAY_ASIDE = (
     r"ignor(?:e|ed|ing)|disregard(?:ed)?|overlook(?:ed)?|discard(?:ed)?|omit(?:ted)?|suppress(?:ed)?|redact(?:ed)?|"
