@@ -13,6 +13,7 @@
     |   +-- ProviderUnavailableError  a hosted model cannot be reached or fails
     |   +-- BreakerOpenError       a provider is left alone for a while after failing
     |   +-- BudgetSpentError       the money set aside for hosted models is used up
+    |   +-- TooManyRequestsError   a caller of the API comes too often
     +-- PermanentError             trying again, unchanged, cannot help
         +-- SettingsError          a setting has a value that is not allowed
         +-- CatalogueError         the catalogue or rubric file is wrong
@@ -26,6 +27,9 @@
         +-- ProviderRequestError   a hosted model refuses the request itself
         +-- ContextTooLongError    the transcript is longer than the model takes
         +-- ProviderReplyError     a hosted model's reply cannot be used
+        +-- KeyRefusedError        a request without a key or session that counts
+        +-- ScopeMissingError      the caller may not do this
+        +-- RequestRefusedError    a request says something that cannot be done
 
 What lives here: the tree, and `VERDICTS`, what each leaf means to Dagster and to an HTTP caller.
 When to add here: when a caller must tell a new failure apart. Add the leaf, its row in `VERDICTS`, and a raise.
@@ -55,9 +59,19 @@ class NurseconvError(Exception):
 
 
 class TransientError(NurseconvError):
-    """Trying the same again later can help."""
+    """Trying the same again later can help.
+
+    Args:
+        message: as above.
+        code: as above.
+        retry_after_s: seconds to wait, where somebody knows; else null.
+    """
 
     code = "transient"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class PermanentError(NurseconvError):
@@ -97,31 +111,15 @@ class MartsBusyError(TransientError):
 
 
 class ProviderRateLimitedError(TransientError):
-    """A hosted model asks for fewer calls.
-
-    Args:
-        retry_after_s: seconds it told us to wait; null when it did not say.
-    """
+    """A hosted model asks for fewer calls; `retry_after_s` is what it told us to wait."""
 
     code = "provider_rate_limited"
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
 
 class ProviderQuotaError(TransientError):
-    """A hosted model's quota or credit is used up; waiting seconds does not help.
-
-    Args:
-        retry_after_s: seconds until it is full again; null when the provider did not say.
-    """
+    """A hosted model's quota or credit is used up; `retry_after_s` is when it is full again."""
 
     code = "provider_quota"
-
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class ProviderTimeoutError(TransientError):
@@ -146,6 +144,12 @@ class BudgetSpentError(TransientError):
     """The money set aside for hosted models is used up for now."""
 
     code = "budget_spent"
+
+
+class TooManyRequestsError(TransientError):
+    """This caller comes too often; `retry_after_s` is when the next request is taken."""
+
+    code = "too_many_requests"
 
 
 class SettingsError(PermanentError):
@@ -220,6 +224,24 @@ class ProviderReplyError(PermanentError):
     code = "provider_reply"
 
 
+class KeyRefusedError(PermanentError):
+    """The request has no key or session, or one that does not count (any more)."""
+
+    code = "key_refused"
+
+
+class ScopeMissingError(PermanentError):
+    """The caller is known but may not do this."""
+
+    code = "scope_missing"
+
+
+class RequestRefusedError(PermanentError):
+    """The request is well-formed and says something that cannot be done."""
+
+    code = "request_refused"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What an error means at the two edges of the product.
@@ -257,4 +279,8 @@ VERDICTS: dict[type[NurseconvError], Verdict] = {
     ProviderRequestError: Verdict(retry=False, http_status=502),
     ContextTooLongError: Verdict(retry=False, http_status=502),
     ProviderReplyError: Verdict(retry=False, http_status=502),
+    TooManyRequestsError: Verdict(retry=False, http_status=429),
+    KeyRefusedError: Verdict(retry=False, http_status=401),
+    ScopeMissingError: Verdict(retry=False, http_status=403),
+    RequestRefusedError: Verdict(retry=False, http_status=422),
 }

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     stale_after_s: float = Field(7200.0, gt=0)
     max_attempts: int = Field(3, ge=1, le=20)
 
+    # api
+    cors_origins: CommaList = ()
+    rate_limit: int = Field(120, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     @field_validator("allowed_audio_formats", "provider_order", mode="before")
@@ -117,6 +120,25 @@ class Settings(BaseSettings):
         if value in WHISPER_SIZES or Path(value).is_dir():
             return value
         raise ValueError(f"allowed: {', '.join(WHISPER_SIZES)}, or a folder that exists and holds a CTranslate2 model")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _known_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[^\s/*]+", origin) for origin in value):
+            raise ValueError(
+                "allowed: addresses without a path such as https://reports.example.org, separated by commas; no *"
+            )
+        return value
+
+    @field_validator("rate_limit", mode="before")
+    @classmethod
+    def _per_minute(cls, value: object) -> object:
+        return re.sub(r"\s*/\s*min(ute)?$", "", value.strip()) if isinstance(value, str) else value
 
     @field_validator("timezone")
     @classmethod

@@ -26,7 +26,6 @@ from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import audit, listings
 from nurseconv_dagster.store.recovery import Recovered, recover
 
-DAEMON = "dagster-daemon"
 # A plan is written a moment before its run exists.
 UNCLAIMED_AFTER_S = 60.0
 CLAIMS_WITHIN_S = 120.0
@@ -42,7 +41,7 @@ def reconciler_sensor(context: SensorEvaluationContext, store: StoreResource) ->
     """Asks for no run itself; says in counts what it found."""
     recovered = reconcile(store, partial(run_is_alive, context.instance))
     n_sealed = audit.seal(store.engine)
-    listings.beat(store.engine, DAEMON, {"nurseconv": version("nurseconv"), "dagster": version("dagster")})
+    listings.beat(store.engine, listings.DAEMON, {"nurseconv": version("nurseconv"), "dagster": version("dagster")})
     return SkipReason(f"put back {recovered.n_requeued}, gave up {recovered.n_given_up}, sealed {n_sealed} audit rows")
 
 

@@ -1,6 +1,6 @@
 """The work without a daemon: the same definitions, sensors and jobs, evaluated here until nothing is due.
 
-What lives here: `drive()` and `daemon_is_alive()`.
+What lives here: `drive()`.
 When to add here: nothing; a trigger belongs in `automation`, where the daemon finds it too.
 What to keep out: what people see (progress, reports).
 """
@@ -12,11 +12,9 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine
 
 from nurseconv_dagster.errors import UploadBusyError
 from nurseconv_dagster.settings import Settings
@@ -26,12 +24,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions, RunRequest
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def daemon_is_alive(engine: Engine, settings: Settings) -> bool:
-    """Whether a daemon has said so lately; then it does the work and nobody else."""
-    beat = listings.last_beats(engine).get("dagster-daemon")
-    return beat is not None and (datetime.now(UTC) - beat).total_seconds() < 2 * settings.reconcile_every_s + 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +75,7 @@ def bury_dead_runs(settings: Settings, instance: DagsterInstance) -> int:
 
     from nurseconv_dagster.resources.stores import StoreResource
 
-    if daemon_is_alive(StoreResource().engine, settings):
+    if listings.daemon_is_alive(StoreResource().engine, settings.reconcile_every_s):
         return 0
     dead = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
     runs = instance.get_runs(RunsFilter(statuses=dead))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from nurseconv_dagster.errors import SettingsError, StoreUnavailableError
 from nurseconv_dagster.settings import Settings
@@ -89,12 +90,19 @@ def embedded_url(home: Path, database: str) -> URL:
     )
 
 
-def open_engine(url: URL) -> Engine:
-    """An engine with a small pool: run workers are many and short-lived, and the server's connections are few."""
+def open_engine(url: URL, *, pool_size: int = 2, max_overflow: int = 4) -> Engine:
+    """An engine with a small pool: run workers are many and short-lived, and the server's connections are few.
+
+    Args:
+        url: from `app_url()`.
+        pool_size: connections that stay open.
+        max_overflow: how many more may be open for a moment.
+    """
     return create_engine(
         url,
-        pool_size=2,
-        max_overflow=4,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=10,
         pool_pre_ping=True,
         hide_parameters=True,  # an exception must not show what a statement carried
         connect_args={"connect_timeout": 10, "application_name": "nurseconv", "options": "-c timezone=UTC"},
@@ -106,11 +114,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction.
 
     Raises:
-        StoreUnavailableError: Postgres did not answer; the message names host and port, nothing else.
+        StoreUnavailableError: Postgres did not answer; the message names host and port, nothing else. Or all of this
+            process's connections were in use for ten seconds.
     """
     try:
         with engine.begin() as connection:
             yield connection
+    except PoolTimeoutError:
+        raise StoreUnavailableError(
+            "all connections of this process to the database are in use; try again in a few seconds."
+        ) from None
     except (OperationalError, InterfaceError) as error:
         where = f"{engine.url.host}:{engine.url.port or 5432}"
         raise StoreUnavailableError(

@@ -8,7 +8,7 @@ What to keep out: writes to the ledger, except the two wishes a person may have:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from nurseconv_dagster.store.tables import (
     upload_receipts,
 )
 
+DAEMON = "dagster-daemon"
 EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
 
 
@@ -170,3 +171,9 @@ def last_beats(engine: Engine) -> dict[str, datetime]:
     """When each running part last said that it is alive."""
     with transaction(engine) as connection:
         return {row.name: row.beat_at for row in connection.execute(select(heartbeats))}
+
+
+def daemon_is_alive(engine: Engine, reconcile_every_s: float) -> bool:
+    """Whether a Dagster daemon has said so lately; then it does the work and nobody else."""
+    beat_at = last_beats(engine).get(DAEMON)
+    return beat_at is not None and (datetime.now(UTC) - beat_at).total_seconds() < 2 * reconcile_every_s + 15

@@ -1,9 +1,12 @@
 """Catalogue and rubric, read once per version of their files: a changed file counts from the next upload on.
 
 What lives here: `read_catalogue()` and `read_rubric()`.
-When to add here: another file that a hospital may replace.
-What to keep out: what is in the files, and whether it is right (extraction, scoring).
+When to add here: another file that a hospital may replace. They stand in this room because it is the first that knows
+both.
+What to keep out: what is in the files, and whether it is right (`catalogue`, `rubric`).
 """
+
+from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from nurseconv_dagster.scoring.rubric import Rubric
 
 
-def read_catalogue(settings: Settings) -> "Catalogue":
+def read_catalogue(settings: Settings) -> Catalogue:
     """The catalogue of `CATALOGUE_FILE`, or the product's own.
 
     Raises:
@@ -25,7 +28,7 @@ def read_catalogue(settings: Settings) -> "Catalogue":
     return _catalogue(settings.catalogue_file, _version(settings.catalogue_file))
 
 
-def read_rubric(settings: Settings) -> "Rubric":
+def read_rubric(settings: Settings) -> Rubric:
     """The rubric of `RUBRIC_FILE`, or the product's own.
 
     Raises:
@@ -35,14 +38,14 @@ def read_rubric(settings: Settings) -> "Rubric":
 
 
 @lru_cache(maxsize=4)
-def _catalogue(path: Path | None, version: int) -> "Catalogue":
+def _catalogue(path: Path | None, version: int) -> Catalogue:
     from nurseconv_dagster.extraction.catalogue import load_catalogue
 
     return load_catalogue(path)
 
 
 @lru_cache(maxsize=4)
-def _rubric(path: Path | None, version: int) -> "Rubric":
+def _rubric(path: Path | None, version: int) -> Rubric:
     from nurseconv_dagster.scoring.rubric import load_rubric
 
     return load_rubric(path)

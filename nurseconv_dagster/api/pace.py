@@ -1,0 +1,43 @@
+"""How often a caller may come: `RATE_LIMIT` requests a minute for each key, and for each address without one.
+
+What lives here: `take_turn()`.
+When to add here: another subject that is counted, or an address that a proxy vouches for.
+What to keep out: the counting itself, which holds across workers (`store.rate_limits`).
+
+A key that counts is counted alone: whoever shares its address, behind a proxy or a hospital's gateway, must not be able
+to shut it out. Requests without such a key, refused ones above all, are counted by address.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fastapi import Request
+
+from nurseconv_dagster.api.parts import parts_of
+from nurseconv_dagster.errors import TooManyRequestsError
+from nurseconv_dagster.store import rate_limits
+
+
+def take_turn(request: Request, key_id: str | None = None) -> None:
+    """Nothing, when this request is taken.
+
+    Args:
+        request: whose address counts when there is no key.
+        key_id: of the key that came with it; null when none that counts did.
+
+    Raises:
+        TooManyRequestsError: transient; says how long to wait.
+    """
+    parts = parts_of(request)
+    per_minute = parts.settings.rate_limit
+    if not per_minute:
+        return
+    address = request.client.host if request.client else "unknown"
+    wait_s = rate_limits.count(parts.engine, f"key:{key_id}" if key_id else f"address:{address}", per_minute)
+    if wait_s:
+        whose = "this key" if key_id else "requests without a key that counts, from your address,"
+        raise TooManyRequestsError(
+            f"{whose} may come {per_minute} times a minute; wait {math.ceil(wait_s)} s and send it again.",
+            retry_after_s=wait_s,
+        )

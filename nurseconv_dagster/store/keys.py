@@ -1,0 +1,177 @@
+"""Keys of the API: made, listed, found again, renewed, revoked. The secret is shown once and never stored.
+
+What lives here: `Key`, `make_key()`, `list_keys()`, `find_key()`, `rotate_key()`, `revoke_key()`.
+When to add here: what a key may be asked to do.
+What to keep out: what a scope allows (api); sessions of the pages (`sessions`).
+
+A key is `nc_<id>_<secret>`. What is stored is the SHA-256 of the whole key. A slow hash would protect secrets that
+people choose; 256 random bits cannot be guessed from their hash, and a slow one would only make each request slow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any
+
+from sqlalchemy import Engine, Row, func, insert, select, text, update
+
+from nurseconv_dagster.errors import RequestRefusedError
+from nurseconv_dagster.store import audit
+from nurseconv_dagster.store.access_tables import api_keys
+from nurseconv_dagster.store.engine import transaction
+
+SCOPES = ("upload", "read", "review", "admin")
+_TOKEN = re.compile(r"nc_([0-9a-f]{12})_[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key without its secret.
+
+    Args:
+        id: 12 hexadecimal digits; the key's name in the audit log.
+        label: an operator's word for who uses it.
+        scopes: some of `SCOPES`.
+        units: the units it reaches; meaningless with the scope admin, which reaches all.
+        secret_sha256: of the whole key; changes when it is rotated.
+        created_at: aware, as are all the times below.
+        expires_at: from then on it is refused; null is never.
+        rotated_at: when its secret was last renewed.
+        revoked_at: from then on it is refused for good.
+        last_used_at: true to the minute.
+    """
+
+    id: str
+    label: str
+    scopes: frozenset[str]
+    units: frozenset[str]
+    secret_sha256: str
+    created_at: datetime
+    expires_at: datetime | None
+    rotated_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+def make_key(
+    engine: Engine,
+    label: str,
+    *,
+    scopes: Collection[str],
+    units: Collection[str] = (),
+    expires_at: datetime | None = None,
+    actor: str,
+) -> str:
+    """The new key, whole; nobody can be shown it again.
+
+    Raises:
+        RequestRefusedError: a scope is unknown, or a key that is no admin's has no unit.
+    """
+    _check(scopes, units)
+    key_id = secrets.token_hex(6)
+    token = _new_token(key_id)
+    reach = {"scopes": sorted(scopes), "units": sorted(units)}
+    with transaction(engine) as connection:
+        connection.execute(
+            insert(api_keys).values(
+                id=key_id, label=label, secret_sha256=_sha256(token), expires_at=expires_at, **reach
+            )
+        )
+        audit.record(connection, actor, "key.made", key_id, {"scopes": reach["scopes"]})
+    return token
+
+
+def list_keys(engine: Engine) -> list[Key]:
+    """All keys, oldest first; those that no longer count too."""
+    with transaction(engine) as connection:
+        return [_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.created_at))]
+
+
+def find_key(engine: Engine, token: str) -> Key | None:
+    """The key that this is, if it counts now; it was used now, then, true to the minute."""
+    form = _TOKEN.fullmatch(token)
+    if form is None:
+        return None
+    with transaction(engine) as connection:
+        row = connection.execute(
+            select(api_keys, _is_stale().label("is_stale")).where(api_keys.c.id == form[1], *_counts())
+        ).first()
+        if row is None or not compare_digest(row.secret_sha256, _sha256(token)):
+            return None
+        if row.is_stale:
+            used = update(api_keys).where(api_keys.c.id == row.id, _is_stale())
+            connection.execute(used.values(last_used_at=func.clock_timestamp()))
+    return _key(row)
+
+
+def rotate_key(engine: Engine, key_id: str, actor: str) -> str:
+    """The key with a new secret, whole; the old one is refused from now on.
+
+    Raises:
+        RequestRefusedError: no such key, or it is revoked or expired.
+    """
+    token = _new_token(key_id)
+    values = {"secret_sha256": _sha256(token), "rotated_at": func.clock_timestamp()}
+    _change(engine, key_id, "key.rotated", values, actor)
+    return token
+
+
+def revoke_key(engine: Engine, key_id: str, actor: str) -> None:
+    """The key is refused from now on, for good.
+
+    Raises:
+        RequestRefusedError: no such key, or it is revoked or expired already.
+    """
+    _change(engine, key_id, "key.revoked", {"revoked_at": func.clock_timestamp()}, actor)
+
+
+def _check(scopes: Collection[str], units: Collection[str]) -> None:
+    unknown = set(scopes) - set(SCOPES)
+    if unknown or not scopes:
+        raise RequestRefusedError(f"a key needs one or more of the scopes {', '.join(SCOPES)}.")
+    if "admin" not in scopes and not units:
+        raise RequestRefusedError(
+            "a key without the scope admin sees its units only: name one or more, or '*' for every unit."
+        )
+
+
+def _change(engine: Engine, key_id: str, action: str, values: dict[str, Any], actor: str) -> None:
+    with transaction(engine) as connection:
+        changed = connection.execute(
+            update(api_keys).where(api_keys.c.id == key_id, *_counts()).values(values).returning(api_keys.c.id)
+        ).first()
+        if changed is None:
+            raise RequestRefusedError(f"no key {key_id} counts; `nurseconv keys list` shows those that do.")
+        audit.record(connection, actor, action, key_id, {})
+
+
+def _counts() -> tuple[Any, ...]:
+    """The rows of keys that are neither revoked nor expired."""
+    return (
+        api_keys.c.revoked_at.is_(None),
+        func.coalesce(api_keys.c.expires_at, text("'infinity'::timestamptz")) > func.clock_timestamp(),
+    )
+
+
+def _is_stale() -> Any:
+    a_minute_ago = func.clock_timestamp() - text("interval '1 minute'")
+    return func.coalesce(api_keys.c.last_used_at, text("'-infinity'::timestamptz")) < a_minute_ago
+
+
+def _new_token(key_id: str) -> str:
+    return f"nc_{key_id}_{secrets.token_hex(32)}"
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _key(row: Row[Any]) -> Key:
+    values = {name: getattr(row, name) for name in Key.__slots__}
+    return Key(**{**values, "scopes": frozenset(row.scopes), "units": frozenset(row.units)})
