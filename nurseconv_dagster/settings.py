@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -25,6 +25,13 @@ WHISPER_SIZES = ("tiny", "base", "small", "medium", "large")
 AUDIO_FORMATS = ("mp3", "wav", "m4a", "ogg", "flac", "webm")
 PROVIDERS = ("gemini", "openai", "local", "rules")
 HOSTED = ("gemini", "openai")
+# What examples and templates write where a secret belongs; compared without case and punctuation.
+KNOWN_SECRETS = frozenset({
+    "changeme", "changemeinproduction", "changethis", "changethissecretkey", "default", "devsecretkey", "dummy",
+    "example", "insecure", "mysecretkey", "nurseconv", "password", "replaceme", "secret", "secretkey", "test",
+    "testsecretkey", "yoursecretkey", "yoursecretkeychangeinproduction", "yoursecretkeyhere", "yoursupersecretkey",
+})  # fmt: skip
+MIN_SECRET_LENGTH = 16
 
 Privacy = Literal["refuse", "deidentify", "cleared"]
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -97,6 +104,10 @@ class Settings(BaseSettings):
     rate_limit: int = Field(120, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
+    # secrets
+    debug: bool = False
+    secret_key: SecretStr = SecretStr("")
+
     @field_validator("allowed_audio_formats", "provider_order", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
@@ -161,6 +172,18 @@ class Settings(BaseSettings):
             raise ValueError("allowed: the path of a folder")
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _own_secret(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        secret = value.get_secret_value()
+        if not secret or info.data.get("debug", False):
+            return value
+        if re.sub(r"[\W_]", "", secret).lower() in KNOWN_SECRETS:
+            raise ValueError("it is an example that everybody knows; leave it empty and the home makes its own")
+        if len(secret) < MIN_SECRET_LENGTH:
+            raise ValueError(f"allowed: {MIN_SECRET_LENGTH} characters or more, or nothing: the home makes its own")
+        return value
+
     @cached_property
     def home(self) -> Path:
         """The folder of everything that persists on one machine, as an absolute path."""
@@ -222,4 +245,8 @@ def _explain(item: ErrorDetails) -> str:
     """One sentence for one pydantic error: name, found, allowed."""
     name = ".".join(str(part) for part in item["loc"]).upper()
     reason = str(item["msg"]).removeprefix("Value error, ")
-    return f"{name}={item['input']!s} is not allowed: {reason[:1].lower() + reason[1:]}"
+    found = "..." if name.lower() in _SECRET_FIELDS else item["input"]  # a secret is never repeated on a screen
+    return f"{name}={found!s} is not allowed: {reason[:1].lower() + reason[1:]}"
+
+
+_SECRET_FIELDS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)

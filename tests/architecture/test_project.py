@@ -84,7 +84,7 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
 
 def test_nothing_that_is_generated_or_secret_would_be_committed() -> None:
     generated = re.compile(
-        r"(^|/)(\.env|__pycache__|\.venv|\.nurseconv|target|.*\.pyc|postgres\.json|readers\.json)(/|$)"
+        r"(^|/)(\.env|__pycache__|\.venv|\.nurseconv|target|.*\.pyc|postgres\.json|readers\.json|secret\.key)(/|$)"
     )
     assert [name for name in texts() if generated.search(name)] == []
 

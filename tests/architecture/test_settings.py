@@ -48,6 +48,8 @@ def plain(value: object) -> str:
         return ""
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -108,6 +110,28 @@ def test_a_wrong_value_is_refused_with_its_name_what_was_found_and_what_is_allow
     assert message.startswith(f"{name}=")
     assert value.strip(",").split(",")[-1] in message
     assert allowed in message
+
+
+@pytest.mark.parametrize("known", ["changeme", "secret", "your-secret-key-here", "Change_Me-In Production!"])
+def test_a_secret_that_everybody_knows_is_taken_only_for_debugging(monkeypatch: pytest.MonkeyPatch, known: str) -> None:
+    monkeypatch.setenv("SECRET_KEY", known)
+    with pytest.raises(SettingsError, match=r"SECRET_KEY=\.\.\. is not allowed: it is an example that everybody knows"):
+        load_settings()
+    monkeypatch.setenv("DEBUG", "true")
+    assert load_settings().secret_key.get_secret_value() == known
+
+
+def test_a_secret_that_can_be_guessed_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hunter2hunter2")
+    with pytest.raises(SettingsError, match="16 characters or more") as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_secret_of_ones_own_is_taken_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "correct horse battery staple")
+    assert load_settings().secret_key.get_secret_value() == "correct horse battery staple"
+    assert "horse" not in repr(load_settings())
 
 
 def test_several_wrong_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
