@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nurseconv_dagster.errors import SettingsError
+from nurseconv_dagster.old_names import OldNames
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium", "large")
 AUDIO_FORMATS = ("mp3", "wav", "m4a", "ogg", "flac", "webm")
@@ -43,6 +44,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=False
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the program says, then the environment, then `.env`, then either of them under an old name."""
+        return init_settings, env_settings, dotenv_settings, OldNames(settings_cls, env_settings, dotenv_settings)
 
     # place
     nurseconv_home: Path = Path(".nurseconv")
@@ -100,8 +113,14 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, le=20)
 
     # api
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=1, le=65535)
+    workers: int = Field(4, ge=1, le=64)
     cors_origins: CommaList = ()
     rate_limit: int = Field(120, ge=0)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     # secrets
@@ -158,11 +177,12 @@ class Settings(BaseSettings):
             raise ValueError("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
         return value
 
-    @field_validator("gemini_base_url", "openai_base_url")
+    @field_validator("gemini_base_url", "openai_base_url", "oidc_issuer")
     @classmethod
-    def _web_address(cls, value: str) -> str:
+    def _web_address(cls, value: str, info: ValidationInfo) -> str:
         if value and not re.match(r"https?://[^\s/]+", value):
-            raise ValueError("allowed: an address such as http://127.0.0.1:8080/v1, or nothing for the provider's own")
+            nothing = "no such login" if info.field_name == "oidc_issuer" else "the provider's own"
+            raise ValueError(f"allowed: an address such as http://127.0.0.1:8080/v1, or nothing for {nothing}")
         return value.rstrip("/")
 
     @field_validator("upload_dir")

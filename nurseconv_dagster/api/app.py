@@ -29,17 +29,18 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
-from nurseconv_dagster.api import documents, health
+from nurseconv_dagster.api import documents, health, login
+from nurseconv_dagster.api.cookies import Signer
 from nurseconv_dagster.api.parts import Parts
 from nurseconv_dagster.api.problems import add_handlers, unexpected
 from nurseconv_dagster.api.requests import HEADER, RequestFrame
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings, load_settings
-from nurseconv_dagster.store import audit, rate_limits
+from nurseconv_dagster.store import audit, rate_limits, sessions
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
 
-ROUTERS = (health.router, documents.router)
+ROUTERS = (health.router, documents.router, login.router)
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
 SEAL_EVERY_S = 1.0
@@ -87,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = open_engine(app_url(settings), pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW)
-    app.state.parts = Parts(settings, engine)
+    app.state.parts = Parts(settings, engine, Signer(settings, "sessions"), Signer(settings, "forms"))
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     upkeep = asyncio.create_task(_keep_up(engine))
     yield
@@ -110,4 +111,5 @@ async def _keep_up(engine: Engine) -> None:
 def _upkeep(engine: Engine) -> None:
     audit.seal(engine)
     rate_limits.forget(engine)
+    sessions.forget(engine)
     beat(engine, "api", {"nurseconv": version("nurseconv")})

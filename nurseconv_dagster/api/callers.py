@@ -1,6 +1,6 @@
 """Who calls, and whether they may: the one dependency that every route but the open ones declares.
 
-What lives here: `Caller`, `require()`.
+What lives here: `Caller`, `require()`, `require_form()`.
 When to add here: another way to say who one is.
 What to keep out: how keys are kept (`store.keys`); which rows a caller sees (`store.visibility`, used through `units`).
 
@@ -14,6 +14,10 @@ A route declares who may call it and gets the caller:
                 raise UnknownUploadError("no upload with this id; GET /api/v1/uploads lists those you may see.")
             ...
 
+The caller of a page has logged in (`sessions`) instead; `require` takes either. What a session changes needs the header
+`X-CSRF-Token` with `caller.csrf_token`; a route that an HTML form posts to takes `require_form` and the form's field
+`csrf_token`. A browser that has not logged in is sent to the login page.
+
 `audit.access` writes the one audit row of the access in the transaction that reads. What the caller may not see does
 not exist for them: 404 and never 403, or ids could be tried out. A store function that changes something and writes its
 own audit row (it has the argument `actor`) needs no `audit.access` around it.
@@ -22,17 +26,22 @@ own audit row (it has the argument `actor`) needs no `audit.access` around it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Form, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from nurseconv_dagster.api.pace import take_turn
 from nurseconv_dagster.api.parts import parts_of
+from nurseconv_dagster.api.sessions import find_login
 from nurseconv_dagster.errors import KeyRefusedError, ScopeMissingError
 from nurseconv_dagster.store.keys import Key, find_key
+from nurseconv_dagster.store.sessions import Session
 from nurseconv_dagster.store.visibility import Units, may_see
 
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _bearer = HTTPBearer(auto_error=False, scheme_name="key", description="`nc_<id>_<secret>` of `nurseconv keys make`")
 
 
@@ -45,12 +54,14 @@ class Caller:
         key_id: the key's id; null for a person who came through the hospital's login.
         scopes: what they may do; `admin` includes all others.
         units: what they may see: null is everything; for `visible_to()`.
+        csrf_token: of a page's session, for its forms and scripts; null for a key.
     """
 
     actor: str
     key_id: str | None
     scopes: frozenset[str]
     units: Units
+    csrf_token: str | None = None
 
     def may(self, scope: str) -> bool:
         """Whether the caller has this scope, or is an admin."""
@@ -78,16 +89,35 @@ class Requirement:
 
         Raises:
             KeyRefusedError: nobody we know, or no longer.
-            ScopeMissingError: somebody who may not do this.
+            ScopeMissingError: somebody who may not do this, or a page's request without its token.
             TooManyRequestsError: transient; they come too often.
         """
+        return self._admit(request, bearer, request.headers.get(CSRF_HEADER, ""))
+
+    def _admit(self, request: Request, bearer: HTTPAuthorizationCredentials | None, csrf_token: str) -> Caller:
         caller = identify(request, bearer.credentials if bearer else None)
         if not caller.may(self.scope):
             raise ScopeMissingError(
                 f"this needs a key with the scope {self.scope}; yours has {', '.join(sorted(caller.scopes))}. "
                 "An operator makes keys with `nurseconv keys make`."
             )
+        if caller.csrf_token is not None and request.method not in SAFE_METHODS:
+            check_form(caller.csrf_token, csrf_token)
         return caller
+
+
+@dataclass(frozen=True, slots=True)
+class FormRequirement(Requirement):
+    """The same for a route that an HTML form posts to; its field `csrf_token` stands for the header."""
+
+    def __call__(
+        self,
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        csrf_token: Annotated[str, Form()] = "",
+    ) -> Caller:
+        """The caller."""
+        return self._admit(request, bearer, csrf_token)
 
 
 def require(scope: str) -> Any:
@@ -95,17 +125,22 @@ def require(scope: str) -> Any:
     return Depends(Requirement(scope))
 
 
+def require_form(scope: str) -> Any:
+    """The same for a route that an HTML form posts to."""
+    return Depends(FormRequirement(scope))
+
+
 def identify(request: Request, token: str | None) -> Caller:
-    """The caller, by the key they sent.
+    """The caller, by the key they sent or the session of their browser.
 
     Raises:
-        KeyRefusedError: no key, or none that counts.
+        KeyRefusedError: neither, or none that counts.
         TooManyRequestsError: transient; they come too often.
     """
-    key = find_key(parts_of(request).engine, token) if token else None
-    take_turn(request, key.id if key else None)
-    if key is not None:
-        return caller_of(key)
+    caller = _by_key(request, token) if token else _by_session(request)
+    take_turn(request, caller.actor if caller else None)
+    if caller is not None:
+        return caller
     if token is None:
         raise KeyRefusedError("this needs a key: send the header `Authorization: Bearer nc_<id>_<secret>`.")
     raise KeyRefusedError(
@@ -113,6 +148,28 @@ def identify(request: Request, token: str | None) -> Caller:
     )
 
 
-def caller_of(key: Key) -> Caller:
-    """The caller that a key stands for."""
-    return Caller(f"key:{key.id}", key.id, key.scopes, None if "admin" in key.scopes else key.units)
+def check_form(expected: str, found: str) -> None:
+    """Nothing, when the token that a form or script brought back is the one it was given.
+
+    Raises:
+        ScopeMissingError: with the code `forged_form`; another site may have sent it.
+    """
+    if not compare_digest(expected.encode(), found.encode()):
+        raise ScopeMissingError("this does not come from one of our pages; load the page again.", code="forged_form")
+
+
+def _by_key(request: Request, token: str) -> Caller | None:
+    key = find_key(parts_of(request).engine, token)
+    return None if key is None else Caller(key.actor, key.id, key.scopes, _units(key))
+
+
+def _by_session(request: Request) -> Caller | None:
+    found = find_login(request)
+    if found is None:
+        return None
+    session, csrf_token = found
+    return Caller(session.actor, session.key_id, session.scopes, _units(session), csrf_token)
+
+
+def _units(who: Key | Session) -> Units:
+    return None if "admin" in who.scopes else who.units

@@ -19,12 +19,12 @@ from nurseconv_dagster.errors import TooManyRequestsError
 from nurseconv_dagster.store import rate_limits
 
 
-def take_turn(request: Request, key_id: str | None = None) -> None:
+def take_turn(request: Request, actor: str | None = None) -> None:
     """Nothing, when this request is taken.
 
     Args:
-        request: whose address counts when there is no key.
-        key_id: of the key that came with it; null when none that counts did.
+        request: whose address counts when we do not know who calls.
+        actor: who calls; null when no key or session that counts came with it.
 
     Raises:
         TooManyRequestsError: transient; says how long to wait.
@@ -34,9 +34,9 @@ def take_turn(request: Request, key_id: str | None = None) -> None:
     if not per_minute:
         return
     address = request.client.host if request.client else "unknown"
-    wait_s = rate_limits.count(parts.engine, f"key:{key_id}" if key_id else f"address:{address}", per_minute)
+    wait_s = rate_limits.count(parts.engine, actor or f"address:{address}", per_minute)
     if wait_s:
-        whose = "this key" if key_id else "requests without a key that counts, from your address,"
+        whose = "this key or session" if actor else "requests without a key that counts, from your address,"
         raise TooManyRequestsError(
             f"{whose} may come {per_minute} times a minute; wait {math.ceil(wait_s)} s and send it again.",
             retry_after_s=wait_s,

@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from nurseconv_dagster.api.cookies import Signer
 from nurseconv_dagster.settings import Settings
 
 PREFIX = "/api/v1"
@@ -25,10 +26,14 @@ class Parts:
     Args:
         settings: those the app was created with.
         engine: the app's database.
+        sessions: signs the cookies of the pages' sessions.
+        forms: makes the tokens that show that a form is ours.
     """
 
     settings: Settings
     engine: Engine
+    sessions: Signer
+    forms: Signer
 
 
 def parts_of(request: Request) -> Parts:

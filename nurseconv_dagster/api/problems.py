@@ -16,15 +16,16 @@ import re
 import traceback
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from nurseconv_dagster.api.requests import correlation_id
-from nurseconv_dagster.errors import VERDICTS, NurseconvError, TransientError
+from nurseconv_dagster.errors import VERDICTS, KeyRefusedError, NurseconvError, TransientError
 
 MEDIA_TYPE = "application/problem+json"
 # What every route that needs a caller can answer with: no key, no scope, wrong request, too fast, a part is down.
@@ -114,7 +115,14 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
 
 
-async def _on_ours(request: Request, error: Exception) -> JSONResponse:
+async def _on_ours(request: Request, error: Exception) -> Response:
+    if (
+        isinstance(error, KeyRefusedError)
+        and request.method == "GET"
+        and "text/html" in request.headers.get("accept", "")
+    ):
+        goal = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+        return RedirectResponse(f"/login?next={goal}", HTTPStatus.SEE_OTHER)  # a person with a browser
     assert isinstance(error, NurseconvError)  # noqa: S101 - Starlette hands over what it was registered for
     response = problem_of(error)
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -1,6 +1,6 @@
 """Keys of the API: made, listed, found again, renewed, revoked. The secret is shown once and never stored.
 
-What lives here: `Key`, `make_key()`, `list_keys()`, `find_key()`, `rotate_key()`, `revoke_key()`.
+What lives here: `Key`, `make_key()`, `list_keys()`, `find_key()`, `rotate_key()`, `revoke_key()`, `counts_now()`.
 When to add here: what a key may be asked to do.
 What to keep out: what a scope allows (api); sessions of the pages (`sessions`).
 
@@ -19,7 +19,7 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, select, text, update
 
 from nurseconv_dagster.errors import RequestRefusedError
 from nurseconv_dagster.store import audit
@@ -57,6 +57,11 @@ class Key:
     rotated_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+    @property
+    def actor(self) -> str:
+        """The key as the audit log has it."""
+        return f"key:{self.id}"
 
 
 def make_key(
@@ -100,7 +105,7 @@ def find_key(engine: Engine, token: str) -> Key | None:
         return None
     with transaction(engine) as connection:
         row = connection.execute(
-            select(api_keys, _is_stale().label("is_stale")).where(api_keys.c.id == form[1], *_counts())
+            select(api_keys, _is_stale().label("is_stale")).where(api_keys.c.id == form[1], counts_now())
         ).first()
         if row is None or not compare_digest(row.secret_sha256, _sha256(token)):
             return None
@@ -131,6 +136,12 @@ def revoke_key(engine: Engine, key_id: str, actor: str) -> None:
     _change(engine, key_id, "key.revoked", {"revoked_at": func.clock_timestamp()}, actor)
 
 
+def counts_now() -> ColumnElement[bool]:
+    """The rows of keys that are neither revoked nor expired."""
+    expires_at = func.coalesce(api_keys.c.expires_at, text("'infinity'::timestamptz"))
+    return and_(api_keys.c.revoked_at.is_(None), expires_at > func.clock_timestamp())
+
+
 def _check(scopes: Collection[str], units: Collection[str]) -> None:
     unknown = set(scopes) - set(SCOPES)
     if unknown or not scopes:
@@ -144,19 +155,11 @@ def _check(scopes: Collection[str], units: Collection[str]) -> None:
 def _change(engine: Engine, key_id: str, action: str, values: dict[str, Any], actor: str) -> None:
     with transaction(engine) as connection:
         changed = connection.execute(
-            update(api_keys).where(api_keys.c.id == key_id, *_counts()).values(values).returning(api_keys.c.id)
+            update(api_keys).where(api_keys.c.id == key_id, counts_now()).values(values).returning(api_keys.c.id)
         ).first()
         if changed is None:
             raise RequestRefusedError(f"no key {key_id} counts; `nurseconv keys list` shows those that do.")
         audit.record(connection, actor, action, key_id, {})
-
-
-def _counts() -> tuple[Any, ...]:
-    """The rows of keys that are neither revoked nor expired."""
-    return (
-        api_keys.c.revoked_at.is_(None),
-        func.coalesce(api_keys.c.expires_at, text("'infinity'::timestamptz")) > func.clock_timestamp(),
-    )
 
 
 def _is_stale() -> Any:
