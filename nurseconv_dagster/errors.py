@@ -14,6 +14,7 @@
     |   +-- BreakerOpenError       a provider is left alone for a while after failing
     |   +-- BudgetSpentError       the money set aside for hosted models is used up
     |   +-- TooManyRequestsError   a caller of the API comes too often
+    |   +-- IdentityProviderError  the hospital's login does not answer as one should
     +-- PermanentError             trying again, unchanged, cannot help
         +-- SettingsError          a setting has a value that is not allowed
         +-- CatalogueError         the catalogue or rubric file is wrong
@@ -152,6 +153,12 @@ class TooManyRequestsError(TransientError):
     code = "too_many_requests"
 
 
+class IdentityProviderError(TransientError):
+    """The hospital's login does not answer as one should."""
+
+    code = "identity_provider"
+
+
 class SettingsError(PermanentError):
     """A setting has a value that is not allowed."""
 
@@ -280,6 +287,7 @@ VERDICTS: dict[type[NurseconvError], Verdict] = {
     ContextTooLongError: Verdict(retry=False, http_status=502),
     ProviderReplyError: Verdict(retry=False, http_status=502),
     TooManyRequestsError: Verdict(retry=False, http_status=429),
+    IdentityProviderError: Verdict(retry=False, http_status=502),
     KeyRefusedError: Verdict(retry=False, http_status=401),
     ScopeMissingError: Verdict(retry=False, http_status=403),
     RequestRefusedError: Verdict(retry=False, http_status=422),

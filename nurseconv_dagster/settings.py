@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     cors_origins: CommaList = ()
     rate_limit: int = Field(120, ge=0)
     oidc_issuer: str = ""
-    oidc_client_id: str = ""
+    oidc_client_id: str = Field("", validate_default=True)
     oidc_client_secret: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
@@ -177,13 +177,26 @@ class Settings(BaseSettings):
             raise ValueError("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
         return value
 
-    @field_validator("gemini_base_url", "openai_base_url", "oidc_issuer")
+    @field_validator("gemini_base_url", "openai_base_url")
     @classmethod
-    def _web_address(cls, value: str, info: ValidationInfo) -> str:
+    def _web_address(cls, value: str) -> str:
         if value and not re.match(r"https?://[^\s/]+", value):
-            nothing = "no such login" if info.field_name == "oidc_issuer" else "the provider's own"
-            raise ValueError(f"allowed: an address such as http://127.0.0.1:8080/v1, or nothing for {nothing}")
+            raise ValueError("allowed: an address such as http://127.0.0.1:8080/v1, or nothing for the provider's own")
         return value.rstrip("/")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _trusted_issuer(cls, value: str) -> str:
+        if value and not re.match(r"https://[^\s/]+|http://(127\.0\.0\.1|localhost)\b", value):
+            raise ValueError("allowed: an address with https, exactly as the provider calls itself, or nothing")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _known_client(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuer") and not value:
+            raise ValueError("with OIDC_ISSUER set, write here what that provider calls this installation")
+        return value
 
     @field_validator("upload_dir")
     @classmethod

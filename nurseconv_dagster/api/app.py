@@ -13,7 +13,8 @@ block) that take
     settings: Configured                            the settings
 
 and answer with a pydantic model. Errors are raised as leaves of `errors.py`; `problems.py` turns them into documents.
-A route lists the error codes it can answer with through `responses=answers(404, 409)` of `problems.py`.
+A route lists the statuses of its own errors by `responses=answers(404, 409)` of `problems.py`; 401, 403, 422, 429, 500
+and 503 are added to the description by themselves.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
-from nurseconv_dagster.api import documents, health, login
+from nurseconv_dagster.api import documents, health, login, meters, metrics, oidc
 from nurseconv_dagster.api.cookies import Signer
+from nurseconv_dagster.api.identity_provider import IdentityProvider
 from nurseconv_dagster.api.parts import Parts
 from nurseconv_dagster.api.problems import add_handlers, unexpected
 from nurseconv_dagster.api.requests import HEADER, RequestFrame
@@ -40,7 +42,7 @@ from nurseconv_dagster.store import audit, rate_limits, sessions
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
 
-ROUTERS = (health.router, documents.router, login.router)
+ROUTERS = (health.router, metrics.router, documents.router, login.router)
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
 SEAL_EVERY_S = 1.0
@@ -71,6 +73,9 @@ def create_app(settings: Settings) -> FastAPI:
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.oidc_issuer:
+        app.state.identity_provider = IdentityProvider(settings)
+        app.include_router(oidc.router)
     app.mount("/docs/assets", documents.assets)
     if settings.cors_origins:
         app.add_middleware(
@@ -87,8 +92,15 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    engine = open_engine(app_url(settings), pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW)
-    app.state.parts = Parts(settings, engine, Signer(settings, "sessions"), Signer(settings, "forms"))
+    engine = open_engine(app_url(settings), pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW, pings=False)
+    meters.watch_pool(engine)
+    app.state.parts = Parts(
+        settings,
+        engine,
+        sessions=Signer(settings, "sessions"),
+        forms=Signer(settings, "forms"),
+        logins=Signer(settings, "logins"),
+    )
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     upkeep = asyncio.create_task(_keep_up(engine))
     yield
@@ -96,6 +108,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with suppress(asyncio.CancelledError):
         await upkeep
     engine.dispose()
+    meters.leave()
 
 
 async def _keep_up(engine: Engine) -> None:

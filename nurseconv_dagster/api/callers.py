@@ -32,17 +32,17 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from nurseconv_dagster.api.pace import take_turn
+from nurseconv_dagster.api.pace import refuse_haste, take_turn
 from nurseconv_dagster.api.parts import parts_of
 from nurseconv_dagster.api.sessions import find_login
 from nurseconv_dagster.errors import KeyRefusedError, ScopeMissingError
-from nurseconv_dagster.store.keys import Key, find_key
+from nurseconv_dagster.store.keys import Key, admit_key
 from nurseconv_dagster.store.sessions import Session
 from nurseconv_dagster.store.visibility import Units, may_see
 
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_bearer = HTTPBearer(auto_error=False, scheme_name="key", description="`nc_<id>_<secret>` of `nurseconv keys make`")
+bearer_of = HTTPBearer(auto_error=False, scheme_name="key", description="`nc_<id>_<secret>` of `nurseconv keys make`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Requirement:
     scope: str
 
     def __call__(
-        self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+        self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_of)]
     ) -> Caller:
         """The caller.
 
@@ -113,7 +113,7 @@ class FormRequirement(Requirement):
     def __call__(
         self,
         request: Request,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_of)],
         csrf_token: Annotated[str, Form()] = "",
     ) -> Caller:
         """The caller."""
@@ -138,9 +138,9 @@ def identify(request: Request, token: str | None) -> Caller:
         TooManyRequestsError: transient; they come too often.
     """
     caller = _by_key(request, token) if token else _by_session(request)
-    take_turn(request, caller.actor if caller else None)
     if caller is not None:
         return caller
+    take_turn(request)
     if token is None:
         raise KeyRefusedError("this needs a key: send the header `Authorization: Bearer nc_<id>_<secret>`.")
     raise KeyRefusedError(
@@ -158,8 +158,20 @@ def check_form(expected: str, found: str) -> None:
         raise ScopeMissingError("this does not come from one of our pages; load the page again.", code="forged_form")
 
 
+def by_key(request: Request, token: str) -> Key | None:
+    """The key that counts, after it took its turn; null when it does not count.
+
+    Raises:
+        TooManyRequestsError: transient; it comes too often.
+    """
+    parts = parts_of(request)
+    key, wait_s = admit_key(parts.engine, token, parts.settings.rate_limit)
+    refuse_haste(request, wait_s, "this key")
+    return key
+
+
 def _by_key(request: Request, token: str) -> Caller | None:
-    key = find_key(parts_of(request).engine, token)
+    key = by_key(request, token)
     return None if key is None else Caller(key.actor, key.id, key.scopes, _units(key))
 
 
@@ -168,6 +180,7 @@ def _by_session(request: Request) -> Caller | None:
     if found is None:
         return None
     session, csrf_token = found
+    take_turn(request, session.actor)
     return Caller(session.actor, session.key_id, session.scopes, _units(session), csrf_token)
 
 

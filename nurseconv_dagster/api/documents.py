@@ -1,18 +1,21 @@
 """The description of the API: OpenAPI, and the page that shows it, with every asset served from here.
 
-What lives here: `/openapi.json`, `/docs`, `/docs/assets`.
+What lives here: `/openapi.json` with the errors that routes share, `/docs`, `/docs/assets`.
 When to add here: another page about the API itself.
 What to keep out: what a route says about itself; that stands at the route.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+
+from nurseconv_dagster.api.problems import Problem, answers
 
 ASSETS = Path(__file__).parent / "static" / "swagger-ui"
 OPENAPI = "/openapi.json"
@@ -38,6 +41,9 @@ _PAGE = """<!doctype html>
 </html>
 """
 
+# Any route can meet a defect and a database that is away; one that needs a caller also somebody unknown or in haste.
+SHARED = (500, 503)
+GUARDED = (401, 403, 429)
 router = APIRouter(include_in_schema=False)
 assets = StaticFiles(directory=ASSETS)
 
@@ -45,7 +51,26 @@ assets = StaticFiles(directory=ASSETS)
 @router.get(OPENAPI)
 async def describe(request: Request) -> dict[str, Any]:
     """The API in OpenAPI 3.1."""
-    description: dict[str, Any] = request.app.openapi()
+    return describe_api(request.app)
+
+
+def describe_api(app: FastAPI) -> dict[str, Any]:
+    """What FastAPI knows of the routes, with the errors that they share: as problem documents, one row a status."""
+    description = deepcopy(app.openapi())
+    schemas = description["components"]["schemas"]
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs") | {"Problem": problem}
+    for path in description["paths"].values():
+        for operation in path.values():
+            takes_something = "422" in operation["responses"]
+            statuses = SHARED + (GUARDED if "security" in operation else ()) + ((422,) if takes_something else ())
+            operation["responses"] |= {
+                str(status): said
+                for status, said in answers(*statuses).items()
+                if str(status) not in operation["responses"] or status == 422
+            }
     return description
 
 

@@ -18,10 +18,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from nurseconv_dagster.api import sessions
-from nurseconv_dagster.api.callers import check_form
+from nurseconv_dagster.api.callers import by_key, check_form
 from nurseconv_dagster.api.pace import take_turn
-from nurseconv_dagster.api.parts import Configured, Database
-from nurseconv_dagster.store.keys import find_key
+from nurseconv_dagster.api.parts import Configured
 from nurseconv_dagster.store.sessions import Session
 
 HOME_PAGE = "/review"
@@ -73,14 +72,13 @@ async def show(settings: Configured, next: str = HOME_PAGE) -> HTMLResponse:
 def log_in(
     request: Request,
     settings: Configured,
-    engine: Database,
     key: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = HOME_PAGE,
 ) -> Response:
     """The session of whoever holds this key."""
-    found = find_key(engine, key.strip())
-    take_turn(request, found.actor if found else None)
+    found = by_key(request, key.strip())
     if found is None:
+        take_turn(request)
         return login_page(settings.oidc_issuer != "", next, "This key is unknown, revoked, expired or renewed.")
     response = RedirectResponse(our_path(next), 303)
     sessions.begin(request, response, Session(found.actor, found.id, found.scopes, found.units), found)

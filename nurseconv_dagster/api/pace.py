@@ -1,6 +1,6 @@
 """How often a caller may come: `RATE_LIMIT` requests a minute for each key, and for each address without one.
 
-What lives here: `take_turn()`.
+What lives here: `take_turn()`; `refuse_haste()` for whoever took a turn already, as keys do when they are found.
 When to add here: another subject that is counted, or an address that a proxy vouches for.
 What to keep out: the counting itself, which holds across workers (`store.rate_limits`).
 
@@ -30,14 +30,26 @@ def take_turn(request: Request, actor: str | None = None) -> None:
         TooManyRequestsError: transient; says how long to wait.
     """
     parts = parts_of(request)
-    per_minute = parts.settings.rate_limit
-    if not per_minute:
-        return
-    address = request.client.host if request.client else "unknown"
-    wait_s = rate_limits.count(parts.engine, actor or f"address:{address}", per_minute)
+    if parts.settings.rate_limit:
+        address = request.client.host if request.client else "unknown"
+        wait_s = rate_limits.count(parts.engine, actor or f"address:{address}", parts.settings.rate_limit)
+        refuse_haste(request, wait_s, "this session" if actor else "requests without a good key, from your address,")
+
+
+def refuse_haste(request: Request, wait_s: float, who: str) -> None:
+    """Nothing, when there is nothing to wait for.
+
+    Args:
+        request: any of this app.
+        wait_s: seconds until the next request is taken.
+        who: is told to wait.
+
+    Raises:
+        TooManyRequestsError: transient; says how long to wait.
+    """
     if wait_s:
-        whose = "this key or session" if actor else "requests without a key that counts, from your address,"
         raise TooManyRequestsError(
-            f"{whose} may come {per_minute} times a minute; wait {math.ceil(wait_s)} s and send it again.",
+            f"{who} may come {parts_of(request).settings.rate_limit} times a minute; "
+            f"wait {math.ceil(wait_s)} s and send it again.",
             retry_after_s=wait_s,
         )

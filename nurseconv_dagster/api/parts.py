@@ -28,12 +28,14 @@ class Parts:
         engine: the app's database.
         sessions: signs the cookies of the pages' sessions.
         forms: makes the tokens that show that a form is ours.
+        logins: signs the cookies of logins under way at the hospital's provider.
     """
 
     settings: Settings
     engine: Engine
     sessions: Signer
     forms: Signer
+    logins: Signer
 
 
 def parts_of(request: Request) -> Parts:

@@ -28,9 +28,6 @@ from nurseconv_dagster.api.requests import correlation_id
 from nurseconv_dagster.errors import VERDICTS, KeyRefusedError, NurseconvError, TransientError
 
 MEDIA_TYPE = "application/problem+json"
-# What every route that needs a caller can answer with: no key, no scope, wrong request, too fast, a part is down.
-GUARDED = (401, 403, 422, 429, 503)
-_SCHEMA = "#/components/schemas/Problem"
 _log = logging.getLogger(__name__)
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 # Kinds whose message in pydantic's words holds nothing of what was sent.
@@ -76,15 +73,13 @@ def problem(
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's `responses` say about errors, beside those that every guarded route has.
+    """What a route's `responses` say about errors of its own; those that many routes share are added by `documents`.
 
     Args:
         statuses: HTTP statuses of errors that this route can answer with.
     """
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMA}}}}
-        for status in sorted({*statuses, *GUARDED})
-    }
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def problem_of(error: NurseconvError) -> JSONResponse:

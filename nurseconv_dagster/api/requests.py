@@ -1,13 +1,16 @@
 """Around every request: its correlation id, and the headers that every response carries.
 
-What lives here: `RequestFrame`, plain ASGI so that streams stay streams; `correlation_id()`.
+What lives here: `RequestFrame`, plain ASGI so that streams stay streams; `correlation_id()`; one measure and log line
+a request.
 When to add here: something that holds for every request, whatever its route.
 What to keep out: who calls (`callers`), what went wrong (`problems`).
 """
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from uuid import uuid4
@@ -16,9 +19,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nurseconv_dagster.api.meters import count_request
+
 HEADER = "X-Request-ID"
 # A UUID, a hash or a ULID. Anything freer could carry a name into our log.
 _SANE = re.compile(r"[0-9a-fA-F-]{16,64}|[0-9A-HJKMNP-TV-Z]{26}")
+_log = logging.getLogger(__name__)
 _current: ContextVar[str] = ContextVar("correlation_id", default="-")
 
 SECURITY = {
@@ -60,12 +66,13 @@ class RequestFrame:
         request_id = sent if _SANE.fullmatch(sent) else str(uuid4())
         token = _current.set(request_id)
 
-        has_begun = False
+        has_begun, began_at = False, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal has_begun
             if message["type"] == "http.response.start":
                 has_begun = True
+                _note(scope, message["status"], time.perf_counter() - began_at)
                 headers = MutableHeaders(scope=message)
                 for name, value in {**SECURITY, HEADER: request_id}.items():
                     headers.setdefault(name, value)
@@ -79,3 +86,10 @@ class RequestFrame:
                 await response(scope, receive, send_with_headers)
         finally:
             _current.reset(token)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    """Measured and logged by the route's template: a path may hold what somebody typed."""
+    route = getattr(scope.get("route"), "path", None) or "none"
+    count_request(route, scope["method"], status, seconds)
+    _log.info("%s %s %s %d %.0f ms", correlation_id(), scope["method"], route, status, seconds * 1000)

@@ -66,13 +66,7 @@ def seal(engine: Engine) -> int:
     """How many rows were chained now. One sealer at a time, so that requests need no lock."""
     with transaction(engine) as connection:
         connection.execute(text(_LOCK))
-        last = connection.execute(
-            select(audit_log.c.chain_no, audit_log.c.row_hash)
-            .where(audit_log.c.chain_no.is_not(None))
-            .order_by(audit_log.c.chain_no.desc())
-            .limit(1)
-        ).first()
-        number, previous = (last.chain_no, last.row_hash) if last else (0, GENESIS)
+        number, previous = _end(connection)
         rows = connection.execute(
             select(audit_log).where(audit_log.c.chain_no.is_(None)).order_by(audit_log.c.seq).limit(1000)
         ).all()
@@ -105,6 +99,23 @@ def n_unsealed(engine: Engine) -> int:
     with transaction(engine) as connection:
         query = select(func.count()).select_from(audit_log).where(audit_log.c.chain_no.is_(None))
         return connection.execute(query).scalar_one()
+
+
+def newest_hash(engine: Engine) -> str:
+    """The hash at the chain's end, which stands for all rows before it."""
+    with transaction(engine) as connection:
+        return _end(connection)[1]
+
+
+def _end(connection: Connection) -> tuple[int, str]:
+    """Number and hash of the last row of the chain."""
+    last = connection.execute(
+        select(audit_log.c.chain_no, audit_log.c.row_hash)
+        .where(audit_log.c.chain_no.is_not(None))
+        .order_by(audit_log.c.chain_no.desc())
+        .limit(1)
+    ).first()
+    return (last.chain_no, last.row_hash) if last else (0, GENESIS)
 
 
 def _row_hash(row: Row[Any], previous: str) -> str:

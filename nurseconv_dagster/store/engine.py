@@ -90,20 +90,21 @@ def embedded_url(home: Path, database: str) -> URL:
     )
 
 
-def open_engine(url: URL, *, pool_size: int = 2, max_overflow: int = 4) -> Engine:
+def open_engine(url: URL, *, pool_size: int = 2, max_overflow: int = 4, pings: bool = True) -> Engine:
     """An engine with a small pool: run workers are many and short-lived, and the server's connections are few.
 
     Args:
         url: from `app_url()`.
         pool_size: connections that stay open.
         max_overflow: how many more may be open for a moment.
+        pings: each use of an idle connection asks first whether it still lives; without, whoever uses it finds out.
     """
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=10,
-        pool_pre_ping=True,
+        pool_pre_ping=pings,
         hide_parameters=True,  # an exception must not show what a statement carried
         connect_args={"connect_timeout": 10, "application_name": "nurseconv", "options": "-c timezone=UTC"},
     )

@@ -1,6 +1,6 @@
 """Keys of the API: made, listed, found again, renewed, revoked. The secret is shown once and never stored.
 
-What lives here: `Key`, `make_key()`, `list_keys()`, `find_key()`, `rotate_key()`, `revoke_key()`, `counts_now()`.
+What lives here: `Key`, `make_key()`, `list_keys()`, `admit_key()`, `rotate_key()`, `revoke_key()`, `counts_now()`.
 When to add here: what a key may be asked to do.
 What to keep out: what a scope allows (api); sessions of the pages (`sessions`).
 
@@ -16,17 +16,30 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from hmac import compare_digest
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, select, text, update
 
-from nurseconv_dagster.errors import RequestRefusedError
-from nurseconv_dagster.store import audit
+from nurseconv_dagster.errors import RequestRefusedError, StoreUnavailableError
+from nurseconv_dagster.store import audit, rate_limits
 from nurseconv_dagster.store.access_tables import api_keys
 from nurseconv_dagster.store.engine import transaction
 
 SCOPES = ("upload", "read", "review", "admin")
+# Hashes are compared in SQL: how long that takes tells nobody anything about a secret that has their form.
+_ADMIT = text(f"""
+    with found as materialized (
+        select *, last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute' as is_stale
+        from api_keys
+        where id = :id and secret_sha256 = :secret_sha256 and revoked_at is null
+            and (expires_at is null or expires_at > clock_timestamp())
+    ), turn as ({rate_limits.turn_of("'key:' || id", "from found where :per_minute > 0")})
+    select found.*, exists (select from turn) as has_turn from found
+""")
+_USED = text("""
+    update api_keys set last_used_at = clock_timestamp()
+    where id = :id and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
+""")
 _TOKEN = re.compile(r"nc_([0-9a-f]{12})_[0-9a-f]{64}")
 
 
@@ -98,21 +111,41 @@ def list_keys(engine: Engine) -> list[Key]:
         return [_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.created_at))]
 
 
-def find_key(engine: Engine, token: str) -> Key | None:
-    """The key that this is, if it counts now; it was used now, then, true to the minute."""
+def admit_key(engine: Engine, token: str, per_minute: int = 0) -> tuple[Key | None, float]:
+    """The key that this is, if it counts now, and how many seconds it has to wait because it comes too often (0: none).
+
+    One statement, for every request pays for it: the key is found and takes its turn. A connection that broke while it
+    lay idle in the pool is replaced here, so that no ping has to go before each use.
+
+    Args:
+        engine: the app's database.
+        token: what came with the request.
+        per_minute: how many turns a key has; 0 is no limit.
+
+    Raises:
+        StoreUnavailableError: transient; Postgres did not answer.
+    """
     form = _TOKEN.fullmatch(token)
     if form is None:
-        return None
-    with transaction(engine) as connection:
-        row = connection.execute(
-            select(api_keys, _is_stale().label("is_stale")).where(api_keys.c.id == form[1], counts_now())
-        ).first()
-        if row is None or not compare_digest(row.secret_sha256, _sha256(token)):
-            return None
+        return None, 0.0
+    what = {"id": form[1], "secret_sha256": _sha256(token), "per_minute": float(per_minute)}
+    try:
+        return _admit(engine, what)
+    except StoreUnavailableError:
+        return _admit(engine, what)
+
+
+def _admit(engine: Engine, what: dict[str, Any]) -> tuple[Key | None, float]:
+    with transaction(engine.execution_options(isolation_level="AUTOCOMMIT")) as connection:
+        row = connection.execute(_ADMIT, what).first()
+        if row is None:
+            return None, 0.0
+        key = _key(row)
         if row.is_stale:
-            used = update(api_keys).where(api_keys.c.id == row.id, _is_stale())
-            connection.execute(used.values(last_used_at=func.clock_timestamp()))
-    return _key(row)
+            connection.execute(_USED, what)
+        if row.has_turn or not what["per_minute"]:
+            return key, 0.0
+        return key, rate_limits.wait_of(connection, key.actor, int(what["per_minute"]))
 
 
 def rotate_key(engine: Engine, key_id: str, actor: str) -> str:
@@ -160,11 +193,6 @@ def _change(engine: Engine, key_id: str, action: str, values: dict[str, Any], ac
         if changed is None:
             raise RequestRefusedError(f"no key {key_id} counts; `nurseconv keys list` shows those that do.")
         audit.record(connection, actor, action, key_id, {})
-
-
-def _is_stale() -> Any:
-    a_minute_ago = func.clock_timestamp() - text("interval '1 minute'")
-    return func.coalesce(api_keys.c.last_used_at, text("'-infinity'::timestamptz")) < a_minute_ago
 
 
 def _new_token(key_id: str) -> str:

@@ -86,8 +86,8 @@ def transcribing_seconds(engine: Engine) -> tuple[float, float]:
     found = conversation_transcriptions.c
     sums = select(func.sum(found.processing_time_s), func.sum(found.duration_s)).where(found.is_current)
     with transaction(engine) as connection:
-        spent_s, audio_s = connection.execute(sums).one().tuple()
-        return float(spent_s or 0), float(audio_s or 0)
+        row = connection.execute(sums).one()
+    return float(row[0] or 0), float(row[1] or 0)
 
 
 def count_marts(engine: Engine) -> dict[str, int]:

@@ -1,29 +1,45 @@
 """How often a caller may come, as rows, so that it holds across workers and machines.
 
-What lives here: `count()`, which takes one request of a subject or says how long to wait; `forget()`.
+What lives here: `count()`, which takes one request of a subject or says how long to wait; `turn_of()`, the same as SQL
+for a statement that does more at once; `forget()`.
 When to add here: another rule of pace.
 What to keep out: who is counted (api); the pace of hosted models (`breakers`).
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, delete, text
+from sqlalchemy import Connection, Engine, delete, text
 
 from nurseconv_dagster.store.access_tables import rate_limits
 from nurseconv_dagster.store.engine import transaction
 
-# The generic cell rate algorithm: `due_at` moves one interval per request and may run ahead of the clock by a minute's
-# worth. So a subject may come `per_minute` times at once, and then once an interval.
-# Source: ITU-T I.371, the generic cell rate algorithm, virtual scheduling form.
-COUNT = """
-insert into rate_limits as seen (subject, due_at)
-values (:subject, clock_timestamp() + make_interval(secs => 60.0 / :per_minute))
-on conflict (subject) do update
-set due_at = greatest(seen.due_at, clock_timestamp()) + make_interval(secs => 60.0 / :per_minute)
-where greatest(seen.due_at, clock_timestamp()) <= clock_timestamp() + make_interval(secs => 60.0 - 60.0 / :per_minute)
-returning 1
-"""
-_WAIT = "select extract(epoch from due_at - clock_timestamp()) from rate_limits where subject = :subject"
+_INTERVAL = "make_interval(secs => 60.0 / nullif(:per_minute, 0))"
+_WAIT = text("select extract(epoch from due_at - clock_timestamp()) from rate_limits where subject = :subject")
+
+
+def turn_of(subject: str, source: str = "") -> str:
+    """SQL that takes one turn of a subject and returns a row, or none when it comes too often.
+
+    The generic cell rate algorithm: `due_at` moves one interval per request and may run ahead of the clock by a
+    minute's worth. So a subject may come `:per_minute` times at once, and then once an interval.
+
+    Args:
+        subject: an SQL expression.
+        source: "from ... where ..." whose rows, one or none, take a turn.
+
+    Source: ITU-T I.371, the generic cell rate algorithm, virtual scheduling form.
+    """
+    return f"""
+        insert into rate_limits as seen (subject, due_at)
+        select {subject}, clock_timestamp() + {_INTERVAL} {source}
+        on conflict (subject) do update
+        set due_at = greatest(seen.due_at, clock_timestamp()) + {_INTERVAL}
+        where greatest(seen.due_at, clock_timestamp()) <= clock_timestamp() + interval '1 minute' - {_INTERVAL}
+        returning 1
+    """
+
+
+_TURN = text(turn_of(":subject"))
 
 
 def count(engine: Engine, subject: str, per_minute: int) -> float:
@@ -35,10 +51,14 @@ def count(engine: Engine, subject: str, per_minute: int) -> float:
         per_minute: how many requests a minute are taken.
     """
     with transaction(engine) as connection:
-        what = {"subject": subject, "per_minute": float(per_minute)}
-        if connection.execute(text(COUNT), what).first():
+        if connection.execute(_TURN, {"subject": subject, "per_minute": float(per_minute)}).first():
             return 0.0
-        ahead_s = float(connection.execute(text(_WAIT), what).scalar_one_or_none() or 0)
+        return wait_of(connection, subject, per_minute)
+
+
+def wait_of(connection: Connection, subject: str, per_minute: int) -> float:
+    """Seconds after which the next request of a subject that came too often is taken; above 0."""
+    ahead_s = float(connection.execute(_WAIT, {"subject": subject}).scalar_one_or_none() or 0)
     return max(ahead_s - 60.0 + 60.0 / per_minute, 0.01)
 
 
