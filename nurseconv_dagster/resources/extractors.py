@@ -5,6 +5,7 @@ When to add here: a provider: an entry in `_OFFLINE`, or in `_CLIENTS` when it i
 What to keep out: how answers are found and checked (extraction), what calls share (store.call_desk).
 """
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 DOCUMENT_S = 180.0  # for all hosted providers together; then this machine answers
 PROVIDER_S = 90.0
+_MOST_READERS = 4  # questions that the local reader reads at a time; other work of the machine wants its share
 _REPLY_TOKENS = 8_192  # kept free of a context that prompt and reply share
 
 
@@ -128,6 +130,7 @@ def _local(settings: Settings) -> Provider:
         settings.qa_model,
         max_context_length=settings.max_context_length,
         max_question_length=settings.max_question_length,
+        threads=min(os.cpu_count() or 1, _MOST_READERS),
     )
 
 

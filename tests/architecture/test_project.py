@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+WHOLE_LOCKS = [lock for lock in LOCKS if lock.name in ("runtime.txt", "dev.txt")]  # the others add to these
 ADRS = sorted((DOCS / "adr").glob("*.md"))
 
 # Written in two halves, so that this file does not find itself.
@@ -92,13 +93,13 @@ def test_nothing_that_is_generated_or_secret_would_be_committed() -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_a_lock_pins_every_package_with_hashes_and_no_address(lock: Path) -> None:
     found = requirements(lock)
-    assert len(found) > 50
+    assert len(found) > (50 if lock in WHOLE_LOCKS else 0)
     assert [name for name in found if "==" not in name] == []
     assert [name for name, options in found.items() if not any("--hash=sha256:" in option for option in options)] == []
     assert "://" not in lock.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", WHOLE_LOCKS, ids=lambda lock: lock.name)
 def test_a_lock_needs_neither_a_code_host_nor_gigabytes(lock: Path) -> None:
     """dbt-core 1.12 fetches from a code host when it is installed; torch brings a multi-gigabyte CUDA build."""
     pinned = dict(name.split("==") for name in requirements(lock))

@@ -115,6 +115,11 @@ def test_a_long_wording_is_cut_at_the_limit() -> None:
     assert all(len(wording) <= 16 for wording in wordings)
 
 
+def test_reading_several_questions_at_a_time_finds_exactly_the_same(transcript: Transcript) -> None:
+    asked = list(QUESTIONS.values())
+    assert LocalReader(threads=4).read(asked, transcript) == LocalReader().read(asked, transcript)
+
+
 def test_short_passages_find_the_same_answer(transcript: Transcript) -> None:
     supports = LocalReader(max_context_length=256).read([QUESTIONS["patient_age"]], transcript)["patient_age"]
     best = max(supports, key=lambda support: support.margin)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from nurseconv_dagster.extraction.answers import Claim, State
@@ -57,7 +58,7 @@ class LocalReader:
             model: `QA_MODEL`: "bundled", a folder, or a name on the model hub.
             max_context_length: `MAX_CONTEXT_LENGTH`, characters of a passage.
             max_question_length: `MAX_QUESTION_LENGTH`, characters of a wording; longer ones are cut.
-            threads: of one inference, >= 1.
+            threads: questions that are read at the same time, >= 1; what is found does not depend on it.
         """
         self._model = model
         self._max_context_length = max_context_length
@@ -96,7 +97,10 @@ class LocalReader:
         """The model's spans for each question, before anything is weighed; in the transcript's offsets."""
         passages = present(transcript, max_chars=self._max_context_length)
         encoded = [(passage, self._span_model.encode(passage.text)) for passage in passages]
-        return {question.id: self._ask(question, encoded) for question in questions}
+        # Questions side by side and not more threads in one inference: the windows are too small to be worth sharing.
+        with ThreadPoolExecutor(self._threads) as pool:
+            found = pool.map(lambda question: self._ask(question, encoded), questions)
+            return {question.id: supports for question, supports in zip(questions, found, strict=True)}
 
     @cached_property
     def _files(self) -> ModelFiles:
@@ -104,7 +108,7 @@ class LocalReader:
 
     @cached_property
     def _span_model(self) -> SpanModel:
-        return SpanModel(self._files, threads=self._threads)
+        return SpanModel(self._files)
 
     def wordings(self, question: Question) -> tuple[str, ...]:
         """What the model is asked: what it was trained on where it knows the question, else the catalogue's first."""
