@@ -24,6 +24,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from itertools import count
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -45,7 +46,7 @@ from nurseconv_dagster.store.listings import beat
 ROUTERS = (health.router, metrics.router, documents.router, login.router)
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
-SEAL_EVERY_S = 1.0
+TIDY_EVERY_S = 15
 _log = logging.getLogger(__name__)
 
 
@@ -112,17 +113,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _keep_up(engine: Engine) -> None:
-    """Once a second what must not be done inside a request; a database that is away is waited for."""
-    while True:
+    """What must be done beside requests, while the app serves; what fails now is tried again a second later."""
+    for second in count():
         try:
-            await anyio.to_thread.run_sync(_upkeep, engine)
+            await anyio.to_thread.run_sync(audit.seal, engine)
+            if second % TIDY_EVERY_S == 0:
+                await anyio.to_thread.run_sync(_tidy, engine)
         except NurseconvError as error:
             _log.warning("upkeep: %s", error)
-        await asyncio.sleep(SEAL_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - an audit log that nobody chains must not go unnoticed
+            _log.error("upkeep: unexpected %s", type(error).__name__)
+        await asyncio.sleep(1)
 
 
-def _upkeep(engine: Engine) -> None:
-    audit.seal(engine)
+def _tidy(engine: Engine) -> None:
     rate_limits.forget(engine)
     sessions.forget(engine)
     beat(engine, "api", {"nurseconv": version("nurseconv")})

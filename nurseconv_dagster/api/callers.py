@@ -36,6 +36,7 @@ from nurseconv_dagster.api.pace import refuse_haste, take_turn
 from nurseconv_dagster.api.parts import parts_of
 from nurseconv_dagster.api.sessions import find_login
 from nurseconv_dagster.errors import KeyRefusedError, ScopeMissingError
+from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.keys import Key, admit_key
 from nurseconv_dagster.store.sessions import Session
 from nurseconv_dagster.store.visibility import Units, may_see
@@ -97,10 +98,12 @@ class Requirement:
     def _admit(self, request: Request, bearer: HTTPAuthorizationCredentials | None, csrf_token: str) -> Caller:
         caller = identify(request, bearer.credentials if bearer else None)
         if not caller.may(self.scope):
-            raise ScopeMissingError(
-                f"this needs a key with the scope {self.scope}; yours has {', '.join(sorted(caller.scopes))}. "
-                "An operator makes keys with `nurseconv keys make`."
-            )
+            # Somebody we know tries what they may not: that is an access too, a refused one.
+            with audit.access(parts_of(request).engine, caller.actor, "scope.tried", None, {"scope": self.scope}):
+                raise ScopeMissingError(
+                    f"this needs a key with the scope {self.scope}; yours has {', '.join(sorted(caller.scopes))}. "
+                    "An operator makes keys with `nurseconv keys make`."
+                )
         if caller.csrf_token is not None and request.method not in SAFE_METHODS:
             check_form(caller.csrf_token, csrf_token)
         return caller

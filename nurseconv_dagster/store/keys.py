@@ -18,28 +18,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Engine, and_, func, insert, select, text, update
 
 from nurseconv_dagster.errors import RequestRefusedError, StoreUnavailableError
 from nurseconv_dagster.store import audit, rate_limits
 from nurseconv_dagster.store.access_tables import api_keys
-from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.engine import quick_cursor, transaction
 
 SCOPES = ("upload", "read", "review", "admin")
 # Hashes are compared in SQL: how long that takes tells nobody anything about a secret that has their form.
-_ADMIT = text(f"""
+_ADMIT = f"""
     with found as materialized (
         select *, last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute' as is_stale
         from api_keys
-        where id = :id and secret_sha256 = :secret_sha256 and revoked_at is null
+        where id = %(id)s and secret_sha256 = %(secret_sha256)s and revoked_at is null
             and (expires_at is null or expires_at > clock_timestamp())
-    ), turn as ({rate_limits.turn_of("'key:' || id", "from found where :per_minute > 0")})
+    ), turn as ({rate_limits.turn_of("'key:' || id", "from found where %(per_minute)s > 0")})
     select found.*, exists (select from turn) as has_turn from found
-""")
-_USED = text("""
+"""
+_USED = """
     update api_keys set last_used_at = clock_timestamp()
-    where id = :id and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
-""")
+    where id = %(id)s and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
+"""
 _TOKEN = re.compile(r"nc_([0-9a-f]{12})_[0-9a-f]{64}")
 
 
@@ -128,24 +128,25 @@ def admit_key(engine: Engine, token: str, per_minute: int = 0) -> tuple[Key | No
     form = _TOKEN.fullmatch(token)
     if form is None:
         return None, 0.0
-    what = {"id": form[1], "secret_sha256": _sha256(token), "per_minute": float(per_minute)}
+    what = {"id": form[1], "secret_sha256": _sha256(token), "per_minute": per_minute}
     try:
-        return _admit(engine, what)
+        found = _admit(engine, what)
     except StoreUnavailableError:
-        return _admit(engine, what)
+        found = _admit(engine, what)
+    if found is None:
+        return None, 0.0
+    key, has_turn = found
+    return key, 0.0 if has_turn else rate_limits.wait_of(engine, key.actor, per_minute)
 
 
-def _admit(engine: Engine, what: dict[str, Any]) -> tuple[Key | None, float]:
-    with transaction(engine.execution_options(isolation_level="AUTOCOMMIT")) as connection:
-        row = connection.execute(_ADMIT, what).first()
+def _admit(engine: Engine, what: dict[str, Any]) -> tuple[Key, bool] | None:
+    with quick_cursor(engine) as cursor:
+        row = cursor.execute(_ADMIT, what).fetchone()
         if row is None:
-            return None, 0.0
-        key = _key(row)
+            return None
         if row.is_stale:
-            connection.execute(_USED, what)
-        if row.has_turn or not what["per_minute"]:
-            return key, 0.0
-        return key, rate_limits.wait_of(connection, key.actor, int(what["per_minute"]))
+            cursor.execute(_USED, what)
+    return _key(row), bool(row.has_turn or not what["per_minute"])
 
 
 def rotate_key(engine: Engine, key_id: str, actor: str) -> str:
@@ -203,6 +204,6 @@ def _sha256(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _key(row: Row[Any]) -> Key:
+def _key(row: Any) -> Key:
     values = {name: getattr(row, name) for name in Key.__slots__}
     return Key(**{**values, "scopes": frozenset(row.scopes), "units": frozenset(row.units)})

@@ -8,20 +8,20 @@ What to keep out: who is counted (api); the pace of hosted models (`breakers`).
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy import Engine, delete, text
 
 from nurseconv_dagster.store.access_tables import rate_limits
-from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.engine import quick_cursor, transaction
 
-_INTERVAL = "make_interval(secs => 60.0 / nullif(:per_minute, 0))"
-_WAIT = text("select extract(epoch from due_at - clock_timestamp()) from rate_limits where subject = :subject")
+_INTERVAL = "make_interval(secs => 60.0 / nullif(%(per_minute)s::float, 0))"
+_WAIT = "select extract(epoch from due_at - clock_timestamp()) as ahead_s from rate_limits where subject = %(subject)s"
 
 
 def turn_of(subject: str, source: str = "") -> str:
     """SQL that takes one turn of a subject and returns a row, or none when it comes too often.
 
     The generic cell rate algorithm: `due_at` moves one interval per request and may run ahead of the clock by a
-    minute's worth. So a subject may come `:per_minute` times at once, and then once an interval.
+    minute's worth. So a subject may come `per_minute` times at once, and then once an interval.
 
     Args:
         subject: an SQL expression.
@@ -39,7 +39,7 @@ def turn_of(subject: str, source: str = "") -> str:
     """
 
 
-_TURN = text(turn_of(":subject"))
+_TURN = turn_of("%(subject)s")
 
 
 def count(engine: Engine, subject: str, per_minute: int) -> float:
@@ -50,15 +50,18 @@ def count(engine: Engine, subject: str, per_minute: int) -> float:
         subject: who comes: a key's id, an address.
         per_minute: how many requests a minute are taken.
     """
-    with transaction(engine) as connection:
-        if connection.execute(_TURN, {"subject": subject, "per_minute": float(per_minute)}).first():
+    what = {"subject": subject, "per_minute": per_minute}
+    with quick_cursor(engine) as cursor:
+        if cursor.execute(_TURN, what).fetchone():
             return 0.0
-        return wait_of(connection, subject, per_minute)
+    return wait_of(engine, subject, per_minute)
 
 
-def wait_of(connection: Connection, subject: str, per_minute: int) -> float:
+def wait_of(engine: Engine, subject: str, per_minute: int) -> float:
     """Seconds after which the next request of a subject that came too often is taken; above 0."""
-    ahead_s = float(connection.execute(_WAIT, {"subject": subject}).scalar_one_or_none() or 0)
+    with quick_cursor(engine) as cursor:
+        row = cursor.execute(_WAIT, {"subject": subject}).fetchone()
+    ahead_s = float(row.ahead_s) if row else 0.0
     return max(ahead_s - 60.0 + 60.0 / per_minute, 0.01)
 
 

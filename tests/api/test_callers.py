@@ -83,9 +83,12 @@ def test_a_key_of_one_unit_learns_nothing_of_another(guarded: TestClient, key: M
     assert [hidden.json()[name] for name in same] == [missing.json()[name] for name in same]
 
 
-def test_a_key_needs_the_scope_and_admin_has_all(guarded: TestClient, key: MakeKey) -> None:
+def test_a_key_needs_the_scope_and_admin_has_all(guarded: TestClient, engine: Engine, key: MakeKey) -> None:
     refused = guarded.get("/uploads/A", headers=key("upload", units=["A"]))
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+    with transaction(engine) as connection:
+        tried = connection.execute(text("select details from audit_log where action = 'scope.tried'")).scalars().all()
+    assert tried == [{"scope": "read", "refused": "scope_missing"}]
     assert guarded.get("/uploads/B", headers=key("admin")).status_code == 200
 
 
