@@ -1,7 +1,7 @@
 """What it costs to know who calls: a guarded route beside a bare one of FastAPI with one indexed select and one insert.
 
-Ours finds the key, takes a turn of the rate limit, reads the same row, writes the audit row, measures itself and sets its
-headers. Both run on uvicorn with one worker, on the same database, asked in turns by the same eight callers.
+Ours finds the key, takes a turn of the rate limit, reads the same row, writes the audit row, measures itself and sets
+its headers. Both run on uvicorn with one worker, on the same database, asked in turns by the same eight callers.
 
     .venv/bin/python benchmarks/api.py
 """

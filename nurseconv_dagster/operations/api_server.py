@@ -25,7 +25,10 @@ _DRAIN_S = 20
 def serve_api(settings: Settings) -> None:
     """Replaces this process by uvicorn and its workers; Ctrl-C or SIGTERM ends them once requests are answered."""
     engine = open_engine(app_url(settings))
-    tell_first_key(settings, engine)
+    if sys.stdout.isatty():  # what a container prints is kept as a log, and a log must not hold a key
+        tell_first_key(settings, engine)
+    elif not list_keys(engine):
+        typer.echo("no key yet   nurseconv keys make local --scope admin")
     engine.dispose()
     typer.echo(f"REST API     http://{settings.host}:{settings.port}/docs")
     sys.stdout.flush()
@@ -58,7 +61,7 @@ def first_key(engine: Engine) -> str | None:
 
 
 def tell_first_key(settings: Settings, engine: Engine) -> None:
-    """Prints the first key with a line that uses it, the one time that it can be shown."""
+    """Prints the first key, if none was ever made, with a line that uses it: the one time that it can be shown."""
     key = first_key(engine)
     if key is not None:
         typer.echo(f"your key     {key}")
