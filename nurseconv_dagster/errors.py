@@ -17,6 +17,7 @@
     |   +-- IdentityProviderError  the hospital's login does not answer as one should
     +-- PermanentError             trying again, unchanged, cannot help
         +-- SettingsError          a setting has a value that is not allowed
+        +-- AlreadyTakenError      another program serves this home or listens on this address
         +-- CatalogueError         the catalogue or rubric file is wrong
         +-- WeightsMissingError    a model's weights were found nowhere
         +-- ModelError             a model is there but cannot be used
@@ -165,6 +166,12 @@ class SettingsError(PermanentError):
     code = "bad_setting"
 
 
+class AlreadyTakenError(PermanentError):
+    """Another program serves this home, or listens on this address."""
+
+    code = "already_taken"
+
+
 class CatalogueError(PermanentError):
     """The catalogue or rubric file is wrong; the message has the line and the reason."""
 
@@ -275,6 +282,7 @@ VERDICTS: dict[type[NurseconvError], Verdict] = {
     BreakerOpenError: Verdict(retry=True, http_status=503),
     BudgetSpentError: Verdict(retry=False, http_status=503),
     SettingsError: Verdict(retry=False, http_status=500),
+    AlreadyTakenError: Verdict(retry=False, http_status=500),
     CatalogueError: Verdict(retry=False, http_status=500),
     WeightsMissingError: Verdict(retry=False, http_status=500),
     ModelError: Verdict(retry=False, http_status=500),

@@ -126,6 +126,8 @@ def _decide(question: Question, case: _Case) -> Decision:
     reasons = [*decision.review_reasons]
     if question.id in case.consultation.singly_asked and decision.evidence:
         reasons.append("no_second_opinion")
+    if decision.provider is not None and case.consultation.replies[decision.provider].is_filler:
+        reasons.append("missed_by_model")
     spoken_in = {id_ for item in decision.evidence for id_ in item.segment_ids}
     if case.suspicious & spoken_in or (case.suspicious and question.is_safety_critical):
         reasons.append("suspicious_passage")

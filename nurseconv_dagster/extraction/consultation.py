@@ -8,6 +8,9 @@ A hosted provider that answers ends the chain, unless nothing of what it claims 
 readers, `local` and `rules`, are cheap and read differently, so where they stand side by side all of them are asked and
 compared. A provider that fails is recorded and the next one is asked. Where a wrong answer harms, a hosted provider is
 not believed alone: those questions are put to the next hosted provider too, or to the same one in other words.
+
+A hosted model may obey what somebody says in a talk: it is not shown what could be an order to a program. The readers
+on this machine obey nobody. They read all but plain orders, and are asked about what a hosted model left open.
 """
 
 from __future__ import annotations
@@ -21,10 +24,14 @@ from itertools import groupby
 from nurseconv_dagster.errors import NurseconvError, PermanentError, ProviderReplyError, SettingsError, TransientError
 from nurseconv_dagster.extraction.answers import Claim, ProviderCall
 from nurseconv_dagster.extraction.checking import Accepted, Dropped, check_claim
+from nurseconv_dagster.extraction.injection import find_passages
 from nurseconv_dagster.extraction.questions import Hosted, Provider, Question
+from nurseconv_dagster.extraction.withholding import Shown, withhold
 from nurseconv_dagster.speech.transcripts import Transcript
 
 OFFLINE = frozenset({"local", "rules"})
+IDLE = "idle"
+_STATED = frozenset({"answered", "denied"})
 
 Record = Callable[[ProviderCall], None]
 
@@ -37,6 +44,7 @@ class Reply:
         question_ids: what it was asked.
         accepted: by question.
         is_unfounded: a hosted provider claimed something and nothing of it was accepted: it made things up.
+        is_filler: asked only about what others left open.
     """
 
     provider: Provider
@@ -44,6 +52,7 @@ class Reply:
     question_ids: frozenset[str]
     accepted: dict[str, list[Accepted]]
     is_unfounded: bool = False
+    is_filler: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,8 @@ class Consultation:
 
     Args:
         replies: the first one's, then those asked beside it or after it.
-        hops: providers in the order asked, with ":" and the error where one failed.
+        hops: providers in the order asked, with ":" and the error where one failed, or "idle" where one found nothing
+            in a talk in which there is something to find.
         doubly_asked: questions on which two opinions were asked for and had.
         singly_asked: questions on which a second opinion was due and could not be had.
     """
@@ -61,6 +71,28 @@ class Consultation:
     hops: tuple[str, ...]
     doubly_asked: frozenset[str] = frozenset()
     singly_asked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """One transcript as the two kinds of readers see it.
+
+    Args:
+        here: for readers on this machine: without what reads like an order to a program.
+        hosted: without what could be one either.
+    """
+
+    here: Shown
+    hosted: Shown
+
+    @classmethod
+    def of(cls, transcript: Transcript) -> _Views:
+        passages = find_passages(transcript)
+        orders = [passage for passage in passages if passage.is_order]
+        return cls(withhold(transcript, orders), withhold(transcript, passages))
+
+    def shown_to(self, provider: Provider) -> Shown:
+        return self.hosted if isinstance(provider, Hosted) else self.here
 
 
 def consult(
@@ -81,26 +113,69 @@ def consult(
     """
     if not providers:
         raise SettingsError("PROVIDER_ORDER names no provider that is configured; add rules, which needs nothing")
+    views = _Views.of(transcript)
     hops: list[str] = []
     errors: list[NurseconvError] = []
     steps = _steps(providers)
     for i, step in enumerate(steps):
-        outcomes = [_ask(provider, questions, transcript, record) for provider in step]
+        outcomes = [_ask(provider, questions, views.shown_to(provider), record) for provider in step]
         hops += [_hop(provider, outcome) for provider, outcome in zip(step, outcomes, strict=True)]
         replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
         later = [provider for step in steps[i + 1 :] for provider in step]
         if replies and not (later and replies[0].is_unfounded):
+            if _is_idle(replies[0], later, views, questions, record):
+                hops[-1] = f"{replies[0].provider.name}:{IDLE}"
+                continue
             first = Consultation(tuple(replies), tuple(hops))
-            return _with_second_opinion(first, later, transcript, questions, record)
+            had = _with_second_opinion(first, later, views, questions, record)
+            return _filled(had, later, views, questions, record)
         errors += [outcome for outcome in outcomes if isinstance(outcome, NurseconvError)]
     chosen = next((error for error in errors if isinstance(error, TransientError)), errors[-1])
     raise chosen from ExceptionGroup("every provider failed", errors)
 
 
+def _is_idle(
+    reply: Reply, later: Sequence[Provider], views: _Views, questions: Sequence[Question], record: Record
+) -> bool:
+    """Whether a hosted provider found nothing where a reader on this machine that is asked later finds an answer."""
+    if not isinstance(reply.provider, Hosted) or reply.accepted:
+        return False
+    return any(_fill(reader, questions, views, record) for reader in later if reader.name in OFFLINE)
+
+
+def _filled(
+    had: Consultation, later: Sequence[Provider], views: _Views, questions: Sequence[Question], record: Record
+) -> Consultation:
+    """The consultation with what readers on this machine find of what hosted providers left open.
+
+    The rules cost nothing and are always asked; the others only where something was withheld.
+    """
+    found = frozenset().union(*(reply.accepted for reply in had.replies))
+    left = [question for question in questions if question.id not in found]
+    if not isinstance(had.replies[0].provider, Hosted) or not left:
+        return had
+    readers = [reader for reader in later if reader.name == "rules" or (views.hosted.runs and reader.name in OFFLINE)]
+    replies = [reply for reader in readers if (reply := _fill(reader, left, views, record))]
+    return replace(had, replies=(*had.replies, *replies))
+
+
+def _fill(reader: Provider, questions: Sequence[Question], views: _Views, record: Record) -> Reply | None:
+    """What a reader on this machine states of these questions; null when that is nothing."""
+    outcome = _ask(reader, questions, views.here, record)
+    if isinstance(outcome, NurseconvError):
+        return None  # recorded as any failed call; nobody depends on it
+    stated = {
+        question_id: claims
+        for question_id, accepted in outcome.accepted.items()
+        if (claims := [claim for claim in accepted if claim.state in _STATED])
+    }
+    return replace(outcome, accepted=stated, is_filler=True) if stated else None
+
+
 def _with_second_opinion(
     had: Consultation,
     later: Sequence[Provider],
-    transcript: Transcript,
+    views: _Views,
     questions: Sequence[Question],
     record: Record,
 ) -> Consultation:
@@ -112,7 +187,7 @@ def _with_second_opinion(
         return had
     hops = [*had.hops]
     for provider in (*(other for other in later if isinstance(other, Hosted)), first.again()):
-        outcome = _ask(provider, critical, transcript, record)
+        outcome = _ask(provider, critical, views.hosted, record)
         hops.append(_hop(provider, outcome))
         if isinstance(outcome, Reply) and not outcome.is_unfounded:
             return Consultation((*had.replies, outcome), tuple(hops), doubly_asked=ids)
@@ -134,28 +209,27 @@ def _hop(provider: Provider, outcome: Reply | NurseconvError) -> str:
     return f"{provider.name}:{type(outcome).__name__}"
 
 
-def _ask(
-    provider: Provider, questions: Sequence[Question], transcript: Transcript, record: Record
-) -> Reply | NurseconvError:
+def _ask(provider: Provider, questions: Sequence[Question], shown: Shown, record: Record) -> Reply | NurseconvError:
     started = time.perf_counter()
     question_ids = tuple(question.id for question in questions)
     known = {question.id: question for question in questions}
     try:
-        claims = provider.propose(questions, transcript)
+        claims = provider.propose(questions, shown.transcript)
     except (TransientError, PermanentError) as error:
         for call in _failed_calls(provider, question_ids, time.perf_counter() - started, error):
             record(call)
         return error
     latency_s = time.perf_counter() - started
     made = [claim for claim in claims if claim.state != "not_asked"]
-    checked = [_check(claim, known, transcript) for claim in made]
+    checked = [_check(claim, known, shown.transcript) for claim in made]
     calls = list(_calls(provider, question_ids, latency_s, made, checked))
     for call in calls:
         record(call)
     accepted: dict[str, list[Accepted]] = {}
     for result in checked:
         if isinstance(result, Accepted):
-            accepted.setdefault(result.question.id, []).append(result)
+            restored = replace(result, evidence=shown.restore(result.evidence))
+            accepted.setdefault(result.question.id, []).append(restored)
     # The calls count claims that named segments nobody was shown too.
     is_unfounded = isinstance(provider, Hosted) and not accepted and any(call.n_claims_made for call in calls)
     return Reply(provider, latency_s, frozenset(question_ids), accepted, is_unfounded)

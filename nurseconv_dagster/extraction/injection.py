@@ -1,15 +1,20 @@
-"""A flag for words that read like instructions to a program instead of a conversation of care.
+"""Words that read like orders to a program instead of a conversation of care, and where they stand.
 
-What lives here: `find_suspicious()` and its patterns.
-When to add here: another wording of such an instruction, with a test that no real talk is flagged by it.
-What to keep out: any consequence. Nothing is dropped or lowered here: whoever asks sends the upload to review.
+What lives here: `find_passages()`, `find_suspicious()`, and the wordings that are known for orders.
+When to add here: another wording, with a test that no real talk is flagged by it; words go to `suspicion.py`.
+What to keep out: any consequence (`withholding.py`, `chain.py`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-from nurseconv_dagster.speech.transcripts import Transcript
+from nurseconv_dagster.extraction.evidence import Span
+from nurseconv_dagster.extraction.suspicion import ENOUGH, PERHAPS, suspicion
+from nurseconv_dagster.speech.transcripts import Segment, Transcript
 
 _MODEL = (
     r"(?:ai|a\.i\.|assistant|chat ?bot|chat ?gpt|gpt|gemini|claude|language model|llm|bot|copilot|"
@@ -84,24 +89,87 @@ _REPLY = (
     r"(?:^|[\s,;{])(?:state|question_id|answer_value|answer_text|confidence_score|quotes?)\s*[=:]\s*[\"'“\[{]",
     rf"\b[a-z]+(?:_[a-z]+)+\s*(?:=|:|is|equals)\s*[\"'“]?{_STATE}\b",
 )
+
+_SENTENCE = re.compile(r"\S.*?(?:[.?!]+[\"'”’)]*(?=\s|$)|$)", re.DOTALL)
+_BREATH = 20  # words; what is longer was said without a stop, or heard without one
+_WINDOW = 10  # words of it that are looked at together
+_A_PART = 0.5
 _SUSPICIOUS = re.compile(
     "|".join((*_LAY_ASIDE, *_PLAY_A_PART, *_CHAT_FORMAT, *_DICTATED, *_REPLY)), re.IGNORECASE | re.MULTILINE
 )
 
 
-def find_suspicious(transcript: Transcript) -> tuple[int, ...]:
-    """Ids of the segments whose words read like instructions to a program, in order; empty for ordinary talks.
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Sentences, or a part of a long one, that could be an order to a program: `full_text[start_char:end_char]`.
 
-    An instruction that runs over two segments counts for both. A flag, not a filter: it knows wordings, not intent.
+    Args:
+        is_order: they read like one; the others only could be one.
+    """
+
+    start_char: int
+    end_char: int
+    is_order: bool
+
+
+def find_passages(transcript: Transcript) -> tuple[Passage, ...]:
+    """What could be an order to a program, in order; few ordinary sentences, and none of them `is_order`.
 
     Args:
         transcript: a whole conversation or note.
     """
-    found: set[int] = set()
-    for match in _SUSPICIOUS.finditer(transcript.full_text):
-        found |= {
-            segment.id
-            for segment in transcript.segments
-            if segment.start_char < match.end() and match.start() < segment.end_char
-        }
-    return tuple(sorted(found))
+    text = transcript.full_text
+    parts = [part for segment in transcript.segments for part in _parts(segment)]
+    spans, scores = [span for span, _ in parts], [score for _, score in parts]
+    for i, (one, other) in enumerate(pairwise(spans)):  # an order may run over the end of a sentence or of a segment
+        if max(scores[i : i + 2]) < ENOUGH and suspicion(text[one[0] : other[1]]) >= ENOUGH:
+            scores[i : i + 2] = [PERHAPS if score >= _A_PART else score for score in scores[i : i + 2]]
+    for i in (*range(1, len(spans)), *range(len(spans) - 2, -1, -1)):  # and what touches one may belong to it
+        for j in (i - 1, i + 1):
+            if 0 <= j < len(spans) and scores[j] >= PERHAPS > scores[i] >= _A_PART and not _stops(text, spans, i, j):
+                scores[i] = PERHAPS
+    known = [match.span() for match in _SUSPICIOUS.finditer(text)]
+    return tuple(
+        Passage(start, end, is_order)
+        for (start, end), score in zip(spans, scores, strict=True)
+        if (is_order := score >= ENOUGH or any(a < end and start < b for a, b in known)) or score >= PERHAPS
+    )
+
+
+def find_suspicious(transcript: Transcript) -> tuple[int, ...]:
+    """Ids of the segments whose words read like an order to a program, in order; empty for ordinary talks."""
+    orders = [passage for passage in find_passages(transcript) if passage.is_order]
+    return tuple(
+        segment.id
+        for segment in transcript.segments
+        if any(segment.start_char < order.end_char and order.start_char < segment.end_char for order in orders)
+    )
+
+
+def _stops(text: str, spans: Sequence[Span], i: int, j: int) -> bool:
+    """Whether the first of two neighbours ends with a stop, so that the other is another sentence."""
+    return text[spans[min(i, j)][1] - 1] in ".?!"
+
+
+def _parts(segment: Segment) -> Iterator[tuple[Span, float]]:
+    """The sentences of a segment with their suspicion; one that goes on and on without a stop in stretches."""
+    for sentence in _SENTENCE.finditer(segment.text):
+        start = segment.start_char + sentence.start()
+        words = [(start + word.start(), start + word.end()) for word in re.finditer(r"\S+", sentence.group())]
+        if len(words) <= _BREATH:
+            yield (words[0][0], words[-1][1]), suspicion(sentence.group())
+            continue
+        scores = _score_words(sentence.group().split())
+        edges = [i for i in range(1, len(words)) if (scores[i] > 0) != (scores[i - 1] > 0)]
+        for first, last in pairwise([0, *edges, len(words)]):
+            yield (words[first][0], words[last - 1][1]), max(scores[first:last])
+
+
+def _score_words(words: Sequence[str]) -> list[float]:
+    """For each word of a long sentence the most suspicious few words that it stands among; 0 for ordinary ones."""
+    scores = [0.0] * len(words)
+    for first in range(0, len(words) - _WINDOW + 1, 2):
+        score = suspicion(" ".join(words[first : first + _WINDOW]))
+        if score >= PERHAPS:
+            scores[first : first + _WINDOW] = [max(score, old) for old in scores[first : first + _WINDOW]]
+    return scores

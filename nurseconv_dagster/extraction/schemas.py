@@ -5,8 +5,8 @@ When to add here: an answer type, or a key that shapes answers.
 What to keep out: checking a value against the schema (`values.py`), reading one from words (`reading.py`).
 
 Besides the standard keywords a schema carries: `x-unit`, `x-range` (plausible, not enforced by validation), `x-units`
-(ranges by unit), `x-words`, `x-choices` (words of each value), `x-zero`, `x-label`, `x-split`, `x-deniable`,
-`x-read-as`, `x-below`.
+(ranges by unit), `x-words`, `x-choices` (words of each value), `x-zero`, `x-label`, `x-code`, `x-split`,
+`x-deniable`, `x-read-as`, `x-below`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _properties(fields: Mapping[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, field in fields.items():
         property_ = _shape(field)
-        for key in ("unit", "range", "units", "words", "label", "choices"):
+        for key in ("unit", "range", "units", "words", "label", "choices", "code"):
             if key in field:
                 property_[f"x-{key}"] = _plain(field[key])
         properties[name] = property_

@@ -50,6 +50,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
     SRT = "srt"
     VTT = "vtt"
+    FHIR = "fhir"
 
 
 class Role(StrEnum):
@@ -101,13 +102,23 @@ def demo(
 
 @app.command()
 def up(
-    host: Annotated[str, typer.Option(help="Address the Dagster UI listens on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address the Dagster UI listens on; 0.0.0.0 shows it to the whole network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
 ) -> None:
-    """Serve the Dagster UI with daemon and sensors. Files dropped into the bucket are taken in by themselves."""
+    """Serve the Dagster UI with daemon and sensors. Files dropped into the bucket are taken in by themselves.
+
+    Says when each part answers. Runs until Ctrl-C (or SIGTERM, SIGHUP), which ends every part; a second Ctrl-C does not
+    wait for them. What was in work goes on at the next start. A part that ends by itself is started again; one that
+    ends five times in a row ends everything.
+
+    Exit code 0 after a wished stop; 1 when a part could not be kept alive; 3 when the port is taken or another
+    `nurseconv up` serves this home.
+    """
     from nurseconv_dagster.operations.serve import serve
 
-    serve(_ready(), host, port)
+    raise typer.Exit(serve(load_settings(), host, port))
 
 
 @app.command()
@@ -189,12 +200,25 @@ def retry(
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Written into; created when missing.")],
-    file_format: Annotated[Format, typer.Option("--format", help="jsonl, csv, parquet: tables. srt, vtt: subtitles.")],
+    file_format: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="jsonl, csv, parquet: tables. srt, vtt: subtitles. fhir: one R4B bundle a conversation."
+        ),
+    ],
+    include_transcript: Annotated[
+        bool, typer.Option("--include-transcript", help="With --format fhir: the transcript's text in the bundle.")
+    ] = False,
 ) -> None:
-    """Write current transcripts, answers and scores as files, or subtitles, one file a recording."""
+    """Write current transcripts, answers and scores as files; or subtitles or FHIR, one file a conversation.
+
+    The files hold patients' words: treat them like the recordings. Columns and mappings: docs/exports.md.
+    """
     from nurseconv_dagster.operations.export import export_results
 
-    for line in export_results(_ready(), folder, str(file_format)):
+    if include_transcript and file_format is not Format.FHIR:
+        raise typer.BadParameter("--include-transcript goes with --format fhir; the other formats always hold it")
+    for line in export_results(_ready(), folder, str(file_format), include_transcript=include_transcript):
         typer.echo(line)
 
 

@@ -1,6 +1,6 @@
 """The work without a daemon: the same definitions, sensors and jobs, evaluated here until nothing is due.
 
-What lives here: `drive()`.
+What lives here: `drive()`, and what becomes of runs whose process is gone.
 When to add here: nothing; a trigger belongs in `automation`, where the daemon finds it too.
 What to keep out: what people see (progress, reports).
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from nurseconv_dagster.errors import UploadBusyError
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store import audit, listings, planning, reporting
+from nurseconv_dagster.store.recovery import hand_back
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions, RunRequest
@@ -53,12 +54,13 @@ def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, 
     from dagster import DagsterInstance
 
     from nurseconv_dagster.definitions import defs
-    from nurseconv_dagster.resources.stores import keep_connections
+    from nurseconv_dagster.resources.stores import StoreResource, keep_connections
 
     try:
         with FileLock(settings.home / "driver.lock", timeout=0), DagsterInstance.get() as instance:
             keep_connections(instance)
-            bury_dead_runs(settings, instance)
+            if not listings.daemon_is_alive(StoreResource().engine, settings.reconcile_every_s):
+                _bury(instance)
             return _drive(defs, instance, on_run)
     except Timeout:
         raise UploadBusyError(
@@ -66,17 +68,44 @@ def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, 
         ) from None
 
 
-def bury_dead_runs(settings: Settings, instance: DagsterInstance) -> int:
+def bury_dead_runs(settings: Settings) -> int:
     """How many runs that a crash left "started" are told failed, so that they hold no place in Dagster's queue.
 
-    Called where nothing else can be running: no daemon, and the driver's lock in hand. The ledger does the rest.
+    Called where no daemon's run can be alive. Runs of a command that drives this home itself are let alone, and so is
+    the ledger: leases put the work back, and count what crashed.
     """
-    from dagster import DagsterRunStatus, RunsFilter
+    with _nobody_drives(settings) as instance:
+        return _bury(instance) if instance else 0
 
+
+def hand_back_work(settings: Settings) -> int:
+    """How many uploads a wished stop has put back, counted against nobody; called where nothing runs any more."""
     from nurseconv_dagster.resources.stores import StoreResource
 
-    if listings.daemon_is_alive(StoreResource().engine, settings.reconcile_every_s):
-        return 0
+    with _nobody_drives(settings) as instance:
+        if instance is None:
+            return 0
+        _bury(instance)
+        return hand_back(StoreResource().engine)
+
+
+@contextmanager
+def _nobody_drives(settings: Settings) -> Iterator[DagsterInstance | None]:
+    """Dagster's instance while no command drives this home; null when one does."""
+    from dagster import DagsterInstance
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(settings.home / "driver.lock", timeout=0))
+        except Timeout:
+            yield None
+            return
+        yield stack.enter_context(DagsterInstance.get())
+
+
+def _bury(instance: DagsterInstance) -> int:
+    from dagster import DagsterRunStatus, RunsFilter
+
     dead = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
     runs = instance.get_runs(RunsFilter(statuses=dead))
     for run in runs:

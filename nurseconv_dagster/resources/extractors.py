@@ -17,6 +17,7 @@ from nurseconv_dagster.extraction.answers import Extraction
 from nurseconv_dagster.extraction.questions import Provider
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
+from nurseconv_dagster.secret_key import derive_key
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.store.claims import Claim
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from nurseconv_dagster.extraction.hosted.deadline import Deadline
     from nurseconv_dagster.extraction.hosted.prices import PriceList
     from nurseconv_dagster.extraction.hosted.reader import HostedReader
-    from nurseconv_dagster.extraction.hosted.veils import Veiled
+    from nurseconv_dagster.extraction.hosted.veils import Veil
 
 DOCUMENT_S = 180.0  # for all hosted providers together; then this machine answers
 PROVIDER_S = 90.0
 _MOST_READERS = 4  # questions that the local reader reads at a time; other work of the machine wants its share
-_REPLY_TOKENS = 8_192  # kept free of a context that prompt and reply share
 
 
 class ExtractorResource(ConfigurableResource[None]):
@@ -97,16 +97,22 @@ def prices(name: str, settings: Settings) -> "PriceList":
     return choose_prices(settings.openai_base_url if name == "openai" else "", settings.llm_prices_file)
 
 
-def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, deadline: "Deadline") -> "HostedReader":
-    from nurseconv_dagster.extraction.hosted.reader import HostedReader
+def veil_for(settings: Settings, claim: Claim) -> "Veil":
+    """What is put over an upload's transcript before it is sent.
+
+    Surrogates are chosen with a key of the home: who reads an upload's id in a log cannot test guesses of a name.
+    """
     from nurseconv_dagster.extraction.privacy.deidentify import deidentify
-    from nurseconv_dagster.store.budgets import Limits
-    from nurseconv_dagster.store.call_desk import PostgresCallDesk
 
     known = [word for word in (claim.nurse_id, claim.encounter_id) if word]
+    key = derive_key(settings, f"surrogates {claim.upload_id}")
+    return lambda transcript: deidentify(transcript, known, key)
 
-    def veil(transcript: Transcript) -> "Veiled":
-        return deidentify(transcript, known, claim.upload_id.bytes)
+
+def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, deadline: "Deadline") -> "HostedReader":
+    from nurseconv_dagster.extraction.hosted.reader import HostedReader
+    from nurseconv_dagster.store.budgets import Limits
+    from nurseconv_dagster.store.call_desk import PostgresCallDesk
 
     limits = Limits(
         settings.llm_daily_budget_usd, settings.llm_upload_budget_usd, settings.llm_unit_budget_usd, settings.zone
@@ -118,7 +124,7 @@ def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, dead
         prices=prices(name, settings),
         deadline=deadline,
         privacy=privacy,
-        veil=veil if privacy == "deidentify" else None,
+        veil=veil_for(settings, claim) if privacy == "deidentify" else None,
         provider_timeout_s=PROVIDER_S,
     )
 
@@ -150,12 +156,11 @@ def _gemini(settings: Settings) -> "ModelClient":
 def _openai(settings: Settings) -> "ModelClient":
     from nurseconv_dagster.extraction.hosted.openai_compatible import OpenAIClient
 
-    context = settings.openai_context_tokens
     return OpenAIClient(
         settings.openai_api_key.get_secret_value(),
         settings.openai_model,
         base_url=settings.openai_base_url,
-        max_input_tokens=context - min(_REPLY_TOKENS, context // 2),
+        context_tokens=settings.openai_context_tokens,
     )
 
 

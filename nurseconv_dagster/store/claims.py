@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, or_, select, update
 
 from nurseconv_dagster.errors import LeaseLostError, UploadBusyError
 from nurseconv_dagster.intake.arrivals import Kind, Refusal
@@ -172,13 +172,7 @@ class Claims:
     def release(self, run_id: str) -> int:
         """How many uploads this run hands back unharmed; they wait for their next stage in another run."""
         with transaction(self._engine) as connection:
-            return connection.execute(
-                update(uploads)
-                .where(uploads.c.run_id == run_id, uploads.c.status == "processing")
-                .values(
-                    status="pending", run_key=None, run_id=None, lease_until=None, updated_at=func.clock_timestamp()
-                )
-            ).rowcount
+            return put_back(connection, and_(uploads.c.run_id == run_id, uploads.c.status == "processing"))
 
     def _lease_end(self) -> Any:
         return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, self._lease_s)
@@ -253,6 +247,18 @@ def end_upload(connection: Connection, upload_id: UUID, status: str, failure: Fa
             updated_at=func.clock_timestamp(), processing_completed_at=func.clock_timestamp(),
         )
     )  # fmt: skip
+
+
+def put_back(connection: Connection, which: ColumnElement[bool], **facts: Any) -> int:
+    """How many uploads wait unharmed for the stage they were in.
+
+    Args:
+        which: the uploads.
+        facts: further columns to set.
+    """
+    values = {"status": "pending", "run_key": None, "run_id": None, "lease_until": None, **facts}
+    statement = update(uploads).where(which).values(updated_at=func.clock_timestamp(), **values)
+    return connection.execute(statement).rowcount
 
 
 def wait_alone(connection: Connection, upload_id: UUID, n_failures: int, failure: Failure) -> None:

@@ -144,8 +144,8 @@ def quick_cursor(engine: Engine) -> Iterator[psycopg.Cursor[Any]]:
         borrowed = engine.raw_connection()
     except PoolTimeoutError:
         raise _all_in_use() from None
-    except OperationalError as error:
-        raise _unavailable(engine, error.orig) from None
+    except (psycopg.OperationalError, OperationalError) as error:
+        raise _unavailable(engine, getattr(error, "orig", error)) from None
     connection = cast("psycopg.Connection[Any]", borrowed.driver_connection)
     try:
         connection.autocommit = True

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select, table, text, update
+from sqlalchemy import Engine, delete, func, select, table, text, update
 from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.errors import UnknownUploadError
@@ -29,6 +29,7 @@ from nurseconv_dagster.store.tables import (
     upload_receipts,
 )
 
+# The running part that beats while Dagster's daemon evaluates our sensors.
 DAEMON = "dagster-daemon"
 EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
 
@@ -102,14 +103,24 @@ def count_marts(engine: Engine) -> dict[str, int]:
         }
 
 
+def export_columns(kind: str) -> dict[str, str]:
+    """The columns of one kind of export, in order, each with its type in SQL ("INTEGER", "DATETIME", "JSONB")."""
+    columns = (*EXPORTS[kind].columns, conversation_uploads.c.original_filename)
+    return {column.name: str(column.type) for column in columns}
+
+
 def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[dict[str, Any]]:
-    """Current rows of one kind (`transcripts`, `answers`, `scores`) with their columns and `original_filename`."""
+    """Current rows of one kind (`transcripts`, `answers`, `scores`) with the columns of `export_columns()`.
+
+    Uploads come in the order of their arrival, answers in the order they were written in.
+    """
     rows = EXPORTS[kind]
+    written_at = rows.c.calculated_at if kind == "scores" else rows.c.created_at
     query = (
         select(rows, conversation_uploads.c.original_filename)
         .join(conversation_uploads, conversation_uploads.c.id == rows.c.upload_id)
-        .where(rows.c.is_current)
-        .order_by(conversation_uploads.c.created_at, rows.c.upload_id)
+        .where(rows.c.is_current, conversation_uploads.c.status != "erased")
+        .order_by(conversation_uploads.c.created_at, rows.c.upload_id, written_at, rows.c.id)
     )
     if ids is not None:
         query = query.where(rows.c.upload_id.in_(list(ids)))
@@ -119,6 +130,18 @@ def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) ->
             if kind == "transcripts":
                 values["full_text"] = decode_text(values["full_text"])
             yield values
+
+
+def list_transcribed(engine: Engine) -> list[UUID]:
+    """The uploads that have a transcript, in the order of their arrival."""
+    query = (
+        select(conversation_uploads.c.id)
+        .join(conversation_transcriptions, conversation_transcriptions.c.upload_id == conversation_uploads.c.id)
+        .where(conversation_transcriptions.c.is_current, conversation_uploads.c.status != "erased")
+        .order_by(conversation_uploads.c.created_at, conversation_uploads.c.id)
+    )
+    with transaction(engine) as connection:
+        return list(connection.execute(query).scalars())
 
 
 def ask_restart(engine: Engine, upload_id: UUID, stage: str, actor: str) -> str:
@@ -165,6 +188,12 @@ def beat(engine: Engine, name: str, versions: dict[str, str]) -> None:
     fresh = {"beat_at": statement.excluded.beat_at, "versions": statement.excluded.versions}
     with transaction(engine) as connection:
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=fresh))
+
+
+def silence(engine: Engine, name: str) -> None:
+    """This part does not run: nobody waits for it, as they would for one that has beaten lately."""
+    with transaction(engine) as connection:
+        connection.execute(delete(heartbeats).where(heartbeats.c.name == name))
 
 
 def last_beats(engine: Engine) -> dict[str, datetime]:

@@ -1,7 +1,7 @@
 """Whatever was killed: uploads whose run is gone go back to work, or are given up visibly.
 
-What lives here: `recover()`, which the reconciler calls. The ledger is the truth; Dagster is only asked whether the run
-of a plan that nobody claimed is still alive.
+What lives here: `recover()`, which the reconciler calls, and `hand_back()`, for a stop that somebody wished. The ledger
+is the truth; Dagster is only asked whether the run of a plan that nobody claimed is still alive.
 When to add here: another way in which work can get stuck.
 What to keep out: Dagster itself: the caller hands in `is_run_alive`.
 """
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, or_, select, true, update
 
-from nurseconv_dagster.store.claims import Failure, end_upload, wait_alone
+from nurseconv_dagster.store.claims import Failure, end_upload, put_back, wait_alone
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import processing_jobs as jobs
@@ -63,6 +63,16 @@ def recover(
     return Recovered(n_requeued, n_given_up)
 
 
+def hand_back(engine: Engine) -> int:
+    """How many uploads go back to work at the stage they were in, counted against nobody: an operator stopped them.
+
+    Called where no run is alive.
+    """
+    with transaction(engine) as connection:
+        _abandon_jobs(connection, true())
+        return put_back(connection, uploads.c.status == "processing")
+
+
 def _lost(connection: Connection, stale_after_s: float) -> list[Row[Any]]:
     """Claimed, but the lease ran out or nothing has moved for too long."""
     stale = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, stale_after_s)
@@ -92,23 +102,18 @@ def _unclaimed(connection: Connection, unclaimed_after_s: float, is_run_alive: C
 
 def _put_back(connection: Connection, row: Row[Any], max_attempts: int) -> bool:
     """True when the upload is given up."""
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.upload_id == row.id, jobs.c.status == "running")
-        .values(status="abandoned", completed_at=func.clock_timestamp(), error_code=CRASHED.code)
-    )
+    _abandon_jobs(connection, jobs.c.upload_id == row.id, CRASHED.code)
     if row.cancel_requested_at is None and row.runs_alone and row.n_failures + 1 >= max_attempts:
         end_upload(connection, row.id, "failed", CRASHED)
         return True
     if row.runs_alone:
         wait_alone(connection, row.id, row.n_failures + 1, CRASHED)
     else:
-        connection.execute(
-            update(uploads)
-            .where(uploads.c.id == row.id)
-            .values(
-                status="pending", run_key=None, run_id=None, lease_until=None, runs_alone=True,
-                updated_at=func.clock_timestamp(),
-            )
-        )  # fmt: skip
+        put_back(connection, uploads.c.id == row.id, runs_alone=True)
     return False
+
+
+def _abandon_jobs(connection: Connection, which: ColumnElement[bool], code: str | None = None) -> None:
+    """The attempts that were under way have ended, with no result."""
+    ended = {"status": "abandoned", "completed_at": func.clock_timestamp(), "error_code": code}
+    connection.execute(update(jobs).where(which, jobs.c.status == "running").values(**ended))

@@ -48,7 +48,11 @@ def save_transcript(connection: Connection, upload_id: UUID, transcript: Transcr
 def load_transcript(engine: Engine, upload_id: UUID) -> Transcript:
     """The upload's current transcript."""
     with transaction(engine) as connection:
-        row = connection.execute(_current(conversation_transcriptions, upload_id)).one()
+        return decode_transcript(connection.execute(_current(conversation_transcriptions, upload_id)).one())
+
+
+def decode_transcript(row: Row[Any]) -> Transcript:
+    """The transcript of a row of `conversation_transcriptions`."""
     return Transcript(
         full_text=codec.decode_text(row.full_text),
         segments=codec.decode_segments(row.segments),

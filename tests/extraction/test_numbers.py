@@ -118,3 +118,8 @@ def test_ordinals_are_found_as_ordinals() -> None:
         ("25", True),
         ("12", False),
     ]
+
+
+@pytest.mark.parametrize("words", ["the 3RD day", "the 3rd day", "the 21ST day", "the 2Nd day"])
+def test_capitals_do_not_make_an_ordinal_a_cardinal(words: str) -> None:
+    assert [number.is_ordinal for number in scan_numbers(words)] == [True]

@@ -318,6 +318,15 @@ def _refuse_in_words(handler: _Handler, call: Call) -> None:
     handler.send(200, json.dumps(envelope))
 
 
+def _refuse_limits(handler: _Handler, call: Call) -> None:
+    """400 as long as the schema limits how long a list may be, as OpenAI's fine-tuned models do."""
+    message = "Invalid schema for response_format 'answers': 'maxItems' is not permitted."
+    if "maxItems" in json.dumps(call.body.get("response_format")):
+        handler.send(400, json.dumps({"error": {"message": message, "type": "invalid_request_error", "code": None}}))
+    else:
+        handler.send(200, json.dumps(handler.envelope(call)))
+
+
 def _refuse_parameter(name: str) -> Wire:
     """400 as long as the parameter is sent, as newer models do."""
     refusal = {
@@ -407,5 +416,6 @@ WIRE_FAULTS: dict[str, Wire] = {
     ),
     "temperature_refused": _refuse_parameter("temperature"),
     "max_tokens_refused": _refuse_parameter("max_tokens"),
+    "max_items_refused": _refuse_limits,
 }  # fmt: skip
 FAULTS: tuple[str, ...] = (*WIRE_FAULTS, *DISTORTIONS)

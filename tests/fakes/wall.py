@@ -77,7 +77,8 @@ _VERDICTS = {
     "safety_block filtered unfinished refusal_message truncated other_shape invented_quotes other_language "
     "wrong_question_ids wrong_segment_ids duplicate_keys nan empty_reply half_a_surrogate",
     # A call more, within the client or after a failure, and all is well.
-    "": "server_error_once flapping wrong_content_type temperature_refused max_tokens_refused prose_around",
+    "": "server_error_once flapping wrong_content_type temperature_refused max_tokens_refused "
+    "max_items_refused prose_around",
 }
 ERROR_OF = {fault: error for error, faults in _VERDICTS.items() for fault in faults.split()}
 _MALFORMED = frozenset({"other_shape", "wrong_question_ids", "duplicate_keys", "nan", "empty_reply"})

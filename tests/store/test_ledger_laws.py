@@ -16,7 +16,7 @@ from nurseconv_dagster.store import audit, planning
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.claims import Claims, Failure
 from nurseconv_dagster.store.listings import ask_cancel, ask_restart
-from nurseconv_dagster.store.recovery import recover
+from nurseconv_dagster.store.recovery import hand_back, recover
 from nurseconv_dagster.store.tables import STAGES, conversation_uploads, processing_jobs, upload_receipts
 from tests.fakes.uploads import accept_many, new_upload
 
@@ -201,6 +201,27 @@ def test_a_crash_in_a_batch_counts_against_nobody_and_its_uploads_run_singly(eng
     assert (found.n_requeued, found.n_given_up) == (3, 0)
     assert sorted(len(plan.upload_ids) for plan in plans(engine)) == [1, 1, 1]
     assert {row(engine, upload_id).n_failures for upload_id in ids} == {0}
+
+
+def test_a_wished_stop_counts_against_nobody_and_its_work_goes_on_at_once(engine):
+    waiting, alone = accept_many(ArrivalLedger(engine), 2)
+    with engine.begin() as connection:
+        connection.execute(
+            update(conversation_uploads).where(conversation_uploads.c.id == alone).values(runs_alone=True)
+        )
+    claimed = [claim for plan in plans(engine) for claim in claim_plan(engine, plan)]
+    with claims(engine).fenced(claimed[0]) as connection:
+        claims(engine).advance(connection, claimed[0])
+    reached = {upload_id: row(engine, upload_id).stage for upload_id in (waiting, alone)}
+    assert hand_back(engine) == 2
+    for upload_id, stage in reached.items():
+        back = row(engine, upload_id)
+        assert (back.status, back.stage, back.n_failures, back.run_key) == ("pending", stage, 0, None)
+    with engine.connect() as connection:
+        assert connection.execute(select(processing_jobs).where(processing_jobs.c.status == "running")).all() == []
+    assert {upload_id for plan in plans(engine) for upload_id in plan.upload_ids} == {waiting, alone}
+    with pytest.raises(LeaseLostError), claims(engine).fenced(claimed[1]):
+        pytest.fail("a process that was told to stop wrote after it")
 
 
 def test_an_upload_that_kills_its_process_three_times_alone_is_given_up_visibly(engine):

@@ -13,6 +13,7 @@ from nurseconv_dagster.operations.driver import drive
 from nurseconv_dagster.operations.export import export_results
 from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.listings import ask_restart
+from tests.exports import bundles
 from tests.fakes.notes import drop, note
 
 pytestmark = pytest.mark.xdist_group("dagster")
@@ -153,6 +154,14 @@ def test_exports_hold_the_rows_with_their_columns(home, store_engine, tmp_path):
 
     assert len(pd.read_parquet(tmp_path / "parquet" / "answers.parquet")) == len(rows)
     assert len(pd.read_csv(tmp_path / "csv" / "answers.csv")) == len(rows)
+    told = list(export_results(home, tmp_path / "fhir", "fhir"))
+    [bundle] = (tmp_path / "fhir").iterdir()
+    assert bundle.name == f"{rows[0]['upload_id']}.fhir.json"
+    assert len(bundles.check(bundle.read_bytes())["QuestionnaireResponse"][0]["item"]) == 12
+    assert told == [f"{tmp_path / 'fhir'}  1 fhir files"]
+    told = list(export_results(home, tmp_path / "vtt", "vtt"))
+    assert told[0].endswith("0 vtt files")
+    assert told[1].startswith("1 uploads without one: a typed conversation has no times")
 
 
 def test_no_words_names_or_file_names_leak_into_dagster_logs_or_metadata(home, store_engine):

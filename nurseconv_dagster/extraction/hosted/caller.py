@@ -7,7 +7,6 @@ What to keep out: whether to call again (`asking.py`), what is asked (`prompt.py
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -38,7 +37,7 @@ from nurseconv_dagster.extraction.hosted.calls import (
 from nurseconv_dagster.extraction.hosted.deadline import Deadline
 from nurseconv_dagster.extraction.hosted.prices import PriceList
 from nurseconv_dagster.extraction.hosted.replies import Reading
-from nurseconv_dagster.extraction.hosted.windows import estimate_tokens
+from nurseconv_dagster.extraction.hosted.windows import prompt_tokens
 
 MIN_CALL_S = 1.0  # with less time left a call could only be cut off, and might be billed
 # No model has read the prompt, so nothing is billed. After a timeout, a reply that cannot be used or anything
@@ -187,11 +186,6 @@ class Caller:
             privacy=self.privacy,
             is_cached=is_cached,
         )
-
-
-def prompt_tokens(prompt: Prompt) -> int:
-    """Tokens of all that is sent, rather too many than too few."""
-    return estimate_tokens(prompt.system + prompt.user + json.dumps(prompt.schema))
 
 
 def _too_late(provider: str) -> ProviderTimeoutError:

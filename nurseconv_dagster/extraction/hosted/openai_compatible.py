@@ -24,6 +24,7 @@ from nurseconv_dagster.extraction.hosted.envelopes import (
     pick_model,
 )
 from nurseconv_dagster.extraction.hosted.refusals import read_refusal
+from nurseconv_dagster.extraction.hosted.windows import prompt_tokens
 
 if TYPE_CHECKING:
     import openai
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 _ADDRESS = "https://api.openai.com/v1"
 _NO_KEY = "none"  # own servers often want no key; the SDK wants one
 _FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "refused"}
+_REPLY_TOKENS = 8_192  # kept free of a context that prompt and reply share
 _DISPENSABLE = frozenset({"temperature", "max_tokens"})
+_MAX_ITEMS = "maxItems"
 _UNSUPPORTED = re.compile(r"unsupported (?:parameter|value): '(\w+)'", re.IGNORECASE)
 
 
@@ -42,18 +45,19 @@ class OpenAIClient:
         api_key: `OPENAI_API_KEY`; may be empty for a server of one's own.
         model: `OPENAI_MODEL`.
         base_url: `OPENAI_BASE_URL`, with the `/v1` that such addresses end in; OpenAI's own when empty.
-        max_input_tokens: what the model takes.
+        context_tokens: what the model takes, prompt and reply together.
     """
 
     name = "openai"
 
-    def __init__(self, api_key: str, model: str, *, base_url: str = "", max_input_tokens: int = 128_000) -> None:
+    def __init__(self, api_key: str, model: str, *, base_url: str = "", context_tokens: int = 128_000) -> None:
         self._key = api_key
         self._address = base_url or _ADDRESS
         self._is_own_server = bool(base_url)
         self._not_taken: set[str] = set()
         self.model_name = model
-        self.max_input_tokens = max_input_tokens
+        self._context_tokens = context_tokens
+        self.max_input_tokens = context_tokens - min(_REPLY_TOKENS, context_tokens // 2)
         self.credential = name_credential(api_key, self._address)
 
     def complete(self, prompt: Prompt, timeout_s: float) -> Completion:
@@ -85,9 +89,9 @@ class OpenAIClient:
     def _ask(self, prompt: Prompt, deadline: Deadline) -> Any:
         """The envelope as sent.
 
-        Newer models refuse a temperature, some servers either name of the token limit. A parameter refused as
-        unsupported is left out from then on, and this call is made once more within its time: the refusal was free,
-        and without it the client could never learn.
+        Newer models refuse a temperature, some servers either name of the token limit, fine-tuned models and some
+        servers a limit on items in the schema. What is refused as unsupported is left out from then on, and this call
+        is made once more within its time: the refusal was free, and without it the client could never learn.
         """
         from openai import BadRequestError
 
@@ -98,19 +102,21 @@ class OpenAIClient:
                 return create(**parameters, timeout=deadline.left_s()).http_response.json()
             except BadRequestError as error:
                 refused = _find_unsupported(error.response.json())
-                if refused not in _DISPENSABLE & parameters.keys():
+                if refused in self._not_taken or refused not in _DISPENSABLE & parameters.keys() | {_MAX_ITEMS}:
                     raise
                 self._not_taken.add(refused)
 
     def _parameters(self, prompt: Prompt) -> dict[str, Any]:
         # Own servers know the old name, OpenAI's newer models only the new one.
         is_old_name = self._is_own_server and "max_tokens" not in self._not_taken
-        schema = {"name": prompt.schema_name, "strict": True, "schema": prompt.schema}
+        wanted = _without_limits(prompt.schema) if _MAX_ITEMS in self._not_taken else prompt.schema
+        schema = {"name": prompt.schema_name, "strict": True, "schema": wanted}
+        room = self._context_tokens - prompt_tokens(prompt)  # a small server refuses a prompt that leaves no such room
         parameters: dict[str, Any] = {
             "model": self.model_name,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
             "response_format": {"type": "json_schema", "json_schema": schema},
-            "max_tokens" if is_old_name else "max_completion_tokens": prompt.max_output_tokens,
+            "max_tokens" if is_old_name else "max_completion_tokens": max(1, min(prompt.max_output_tokens, room)),
             "temperature": 0.0,
         }
         return {name: value for name, value in parameters.items() if name not in self._not_taken}
@@ -127,12 +133,21 @@ class OpenAIClient:
 
 
 def _find_unsupported(body: Any) -> str:
-    """The parameter that the server does not take; "" when it refused for another reason."""
+    """What the server does not take, a parameter or a limit of the schema; "" when it refused for another reason."""
+    if _MAX_ITEMS in str(pick(body, "error", "message")):
+        return _MAX_ITEMS
     code, parameter = pick(body, "error", "code"), pick(body, "error", "param")
     if isinstance(code, str) and code.startswith("unsupported") and isinstance(parameter, str):
         return parameter
     named = _UNSUPPORTED.search(str(pick(body, "error", "message")))
     return named.group(1) if named else ""
+
+
+def _without_limits(schema: Any) -> Any:
+    """The same schema without limits on how many items a list has."""
+    if isinstance(schema, dict):
+        return {key: _without_limits(value) for key, value in schema.items() if key != _MAX_ITEMS}
+    return [_without_limits(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _read_usage(envelope: Any) -> Usage:

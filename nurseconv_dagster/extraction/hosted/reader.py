@@ -16,7 +16,7 @@ from dataclasses import replace
 from nurseconv_dagster.errors import ContextTooLongError, ProviderReplyError, SettingsError
 from nurseconv_dagster.extraction.answers import Claim, ProviderCall
 from nurseconv_dagster.extraction.hosted.asking import MAX_CALLS, Patience, ask, judge_reply
-from nurseconv_dagster.extraction.hosted.caller import Caller, prompt_tokens
+from nurseconv_dagster.extraction.hosted.caller import Caller
 from nurseconv_dagster.extraction.hosted.calls import CallDesk, ModelClient
 from nurseconv_dagster.extraction.hosted.deadline import Deadline
 from nurseconv_dagster.extraction.hosted.framing import frame
@@ -24,8 +24,7 @@ from nurseconv_dagster.extraction.hosted.prices import PriceList
 from nurseconv_dagster.extraction.hosted.prompt import FIRST, SECOND, Pass, build_prompt, prompt_sha256
 from nurseconv_dagster.extraction.hosted.replies import Reading
 from nurseconv_dagster.extraction.hosted.veils import Veil, Veiled
-from nurseconv_dagster.extraction.hosted.windows import cut_windows, halve_window, split_questions
-from nurseconv_dagster.extraction.injection import find_suspicious
+from nurseconv_dagster.extraction.hosted.windows import cut_windows, halve_window, prompt_tokens, split_questions
 from nurseconv_dagster.extraction.questions import Question
 from nurseconv_dagster.speech.transcripts import Segment, Transcript
 
@@ -134,12 +133,7 @@ class HostedReader:
             self.calls,
         )
         veiled = self._veil(transcript) if self._veil is not None else None
-        # What reads like an instruction to a program is not sent: a model that obeys would change other answers too.
-        withheld = frozenset(find_suspicious(transcript))
-        sent = (veiled.transcript if veiled is not None else transcript).segments
-        segments = tuple(segment for segment in sent if segment.id not in withheld)
-        if not segments:
-            return ()
+        segments = (veiled.transcript if veiled is not None else transcript).segments
         batches = split_questions(questions)
         claims = [
             claim

@@ -22,6 +22,9 @@ from nurseconv_dagster.extraction.answers import Claim, State
 from nurseconv_dagster.extraction.questions import Question
 
 MALFORMED = "provider_reply_malformed"  # the one kind of bad reply that asking again can mend
+# Of one question: a model that repeats itself without end is stopped here. Gemini was seen to refuse schemas whose
+# limits add up to more than about 960, and `QUESTIONS_PER_CALL` of these stand in one.
+MAX_QUOTES = 30
 _NO_CHOICE = "none"
 _BOOLEANS = {"yes": True, "no": False}
 _STATES: tuple[State, ...] = (
@@ -34,6 +37,7 @@ _RULES = {
     "additionalProperties": "has properties that were not asked for in {n} places",
     "enum": "has values outside the allowed set in {n} places",
     "type": "has values of another type in {n} places",
+    "maxItems": f"has more than {MAX_QUOTES} items in {{n}} places",
 }
 
 
@@ -96,7 +100,7 @@ def _question_schema(question: Question) -> dict[str, Any]:
     quote = {"segment_ids": {"type": "array", "items": {"type": "integer"}}, "quote": {"type": "string"}}
     # Quotes first: a model that has copied the words judges them, one that has judged looks for words that agree.
     properties: dict[str, Any] = {
-        "evidence": {"type": "array", "items": _object(quote)},
+        "evidence": {"type": "array", "items": _object(quote), "maxItems": MAX_QUOTES},
         "state": {"type": "string", "enum": states},
     }
     if choices := choices_of(question):

@@ -10,6 +10,7 @@ segment longer than half a window is cut, between words; its parts overlap as se
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from nurseconv_dagster.errors import ContextTooLongError
+from nurseconv_dagster.extraction.hosted.calls import Prompt
 from nurseconv_dagster.extraction.hosted.framing import render_line
 from nurseconv_dagster.extraction.questions import Question
 from nurseconv_dagster.speech.transcripts import Segment
@@ -48,6 +50,11 @@ def estimate_tokens(text: str) -> int:
 def estimate_segments(segments: Sequence[Segment]) -> int:
     """Tokens of segments as they are written in a prompt."""
     return sum(estimate_tokens(render_line(segment) + "\n") for segment in segments)
+
+
+def prompt_tokens(prompt: Prompt) -> int:
+    """Tokens of all that is sent, rather too many than too few."""
+    return estimate_tokens(prompt.system + prompt.user + json.dumps(prompt.schema))
 
 
 def split_questions(questions: Sequence[Question]) -> list[tuple[Question, ...]]:

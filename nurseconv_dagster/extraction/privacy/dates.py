@@ -46,6 +46,11 @@ _FORMS = [
         r"(?<![\w./-])(?P<year>(?:19|20)\d\d)-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?![\w/-])",
         r"(?<![\w./-])(?P<month>\d{1,2})(?P<sep>[/-])(?P<day>\d{1,2})(?P=sep)(?P<year>(?:19|20)?\d\d)(?![\w/-])",
         r"(?<![\w./-])(?P<month>\d{1,2})\.(?P<day>\d{1,2})\.(?P<year>(?:19|20)\d\d)(?![\w/-])",
+        r"(?<![\w./-])(?P<month>\d{1,2})\.(?P<day>\d{1,2})\.(?P<year>\d\d)(?![\w./-])",
+        r"(?<![\w./-])(?P<month>\d\d)(?P<sep> )(?P<day>\d\d)(?P=sep)(?P<year>(?:19|20)\d\d)(?![\w/-])",
+        r"(?<![\w./-])(?P<year>(?:19|20)\d\d)-(?P<month>0[1-9]|1[0-2])(?![\w/-])",
+        r"(?<![\w./-])(?P<month>0?[1-9]|1[0-2])[/-](?P<year>(?:19|20)\d\d)(?![\w/-])",
+        r"(?<![\w./-])(?P<year>(?:19|20)\d\d)(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])(?![\w/-])",
         # day before month first: in "third of march nineteen sixty two" nineteen is no day
         rf"\b{_DAY}(?P<of>\s+of)?\s+{_MONTH}(?!\w)(?!,?\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)?(?!\w)){_YEAR}",
         rf"\b{_MONTH},?\s+(?:the\s+)?{_DAY}{_YEAR}",

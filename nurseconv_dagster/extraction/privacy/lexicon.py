@@ -40,6 +40,13 @@ def _family_set() -> frozenset[str]:
     return frozenset(family_names())
 
 
+_WORD_ENDS = (
+    "ing", "tion", "ness",
+    "itis", "osis", "emia", "aemia", "algia", "pathy", "ectomy", "plasty", "cardia", "rrhea", "rrhoea", "uria",
+    "plegia",
+)  # fmt: skip
+
+
 @cache
 def _ordinary() -> frozenset[str]:
     return frozenset(word_list(" ".join(_lines("ordinary_words.txt")))) | FILLERS
@@ -56,9 +63,9 @@ def is_listed(word: str) -> bool:
 
 
 def is_ordinary(word: str) -> bool:
-    """True for words that are not a name by themselves: everyday words, months, eponyms, short forms, medicines."""
+    """True for words that are not a name by themselves: everyday words, months, eponyms, illnesses, medicines."""
     folded = _SHORTENED.sub("", word.casefold().replace("’", "'"))
-    return len(folded) < 2 or folded in _ordinary() or is_drug(folded) or folded.endswith(("ing", "tion", "ness"))
+    return len(folded) < 2 or folded in _ordinary() or is_drug(folded) or folded.endswith(_WORD_ENDS)
 
 
 def is_plain_name(word: str) -> bool:

@@ -38,6 +38,7 @@ from nurseconv_dagster.extraction.hosted.envelopes import pick, pick_count, pick
 from nurseconv_dagster.extraction.hosted.gemini import GeminiClient
 from nurseconv_dagster.extraction.hosted.openai_compatible import OpenAIClient
 from nurseconv_dagster.extraction.hosted.refusals import MAX_WAIT_S, read_refusal, read_wait_s
+from nurseconv_dagster.extraction.hosted.windows import prompt_tokens
 from tests.fakes.model_replies import DISTORTIONS
 from tests.fakes.model_server import FAULTS, USAGE, WIRE_FAULTS, ModelServer, always
 
@@ -55,7 +56,7 @@ ITEM = {
 SCHEMA = {
     "type": "object",
     "properties": {
-        "evidence": {"type": "array", "items": ITEM},
+        "evidence": {"type": "array", "items": ITEM, "maxItems": 30},
         "state": {"type": "string", "enum": ["answered", "denied"]},
     },
     "required": ["evidence", "state"],
@@ -103,7 +104,7 @@ ERRORS: dict[str, type[NurseconvError]] = {
 }
 FINISHES = {"truncated": "length", "safety_block": "refused", "filtered": "refused", "refusal_message": "refused"}
 ENDLESS = ("silence", "slow_drip", "slow_headers", "stall_mid_body")
-NEGOTIATED = ("temperature_refused", "max_tokens_refused")
+NEGOTIATED = ("temperature_refused", "max_tokens_refused", "max_items_refused")
 UNDISTORTED = ("wrong_content_type", *NEGOTIATED)
 
 Connect = Callable[..., tuple[ModelClient, ModelServer]]
@@ -259,6 +260,23 @@ def test_a_refused_token_limit_is_sent_under_its_other_name(connect: Connect) ->
     client, server = connect("openai", always("max_tokens_refused"))
     client.complete(PROMPT, 5.0)
     assert server.calls[-1].body["max_completion_tokens"] == 4000
+
+
+def test_a_limit_in_the_schema_that_is_refused_is_never_sent_again(connect: Connect) -> None:
+    """Fine-tuned models and some servers do not know it."""
+    client, server = connect("openai", always("max_items_refused"))
+    for _ in range(2):
+        client.complete(PROMPT, 5.0)
+    assert ["maxItems" in json.dumps(call.schema) for call in server.calls] == [True, False, False]
+    assert server.calls[-1].schema["properties"]["evidence"] == {"type": "array", "items": ITEM}
+
+
+def test_a_small_server_is_asked_for_no_more_than_its_context_leaves(connect: Connect) -> None:
+    client, server = connect("openai", context_tokens=2048)
+    client.complete(PROMPT, 5.0)
+    asked = server.calls[0].body["max_tokens"]
+    assert client.max_input_tokens == 1024
+    assert asked + prompt_tokens(PROMPT) == 2048
 
 
 def test_a_server_without_a_key_is_asked_with_a_placeholder(connect: Connect) -> None:

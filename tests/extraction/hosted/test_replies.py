@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nurseconv_dagster.errors import ProviderReplyError
 from nurseconv_dagster.extraction.catalogue import load_catalogue
-from nurseconv_dagster.extraction.hosted.replies import MALFORMED, Reading, read_reply, reply_schema
+from nurseconv_dagster.extraction.hosted.replies import MALFORMED, MAX_QUOTES, Reading, read_reply, reply_schema
+from nurseconv_dagster.extraction.hosted.windows import QUESTIONS_PER_CALL
 from tests.fakes.model_client import said
 
 EVERY = {q.id: q for profile in load_catalogue().profiles.values() for q in profile.questions}
@@ -242,3 +243,14 @@ def test_the_schema_that_is_sent_is_the_schema_that_is_checked() -> None:
 
     Draft202012Validator.check_schema(reply_schema(ASKED))
     assert Draft202012Validator(reply_schema(ASKED)).is_valid(reply())
+
+
+def test_a_reply_that_repeats_itself_without_end_is_malformed() -> None:
+    evidence = [("words", [1])] * (MAX_QUOTES + 1)
+    assert read(reply(allergies=said("answered", *evidence[1:])))
+    with pytest.raises(ProviderReplyError, match=f"more than {MAX_QUOTES} items in 1 places"):
+        read(reply(allergies=said("answered", *evidence)))
+
+
+def test_the_limits_of_the_longest_schema_stay_below_what_gemini_refuses() -> None:
+    assert MAX_QUOTES * QUESTIONS_PER_CALL < 960

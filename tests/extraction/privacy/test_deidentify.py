@@ -243,3 +243,35 @@ def test_presidio_asked_for_and_not_there_says_so() -> None:
         pytest.skip("presidio-analyzer is installed")
     with pytest.raises(SettingsError, match="presidio-analyzer"):
         deidentify(typed("Hello."), (), "key", with_presidio=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Hay fever", "Hay fever in spring.", "Hernia, left side", "Shingles since May", "Bronchitis.", "Gout flare"],
+)
+def test_an_illness_after_a_label_is_no_name(words: str) -> None:
+    assert not [kind for kind, _ in replaced(f"Patient: {words}") if kind == "name"]
+
+
+@pytest.mark.parametrize("words", ["Okonkwo", "Ruth Alvarez", "Okonkwo, Ada", "ruth alvarez"])
+def test_a_name_after_a_label_is_still_one(words: str) -> None:
+    assert {kind for kind, _ in replaced(f"Patient: {words}")} == {"name"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Account opened 20240312.",
+        "Policy since 2019-05.",
+        "Her chart from 05 14 2024.",
+        "License until 05-2027.",
+        "Chart: 14.3.24",
+    ],
+)
+def test_a_date_beside_the_word_for_a_record_is_a_date(words: str) -> None:
+    assert [kind for kind, _ in replaced(words)] == ["date"]
+
+
+@pytest.mark.parametrize("words", ["MRN 4471-05", "account 884120", "member 2019-0512", "BP 120-80", "SpO2 95-97"])
+def test_a_number_that_only_looks_a_little_like_a_date_is_none(words: str) -> None:
+    assert "date" not in [kind for kind, _ in replaced(words)]
