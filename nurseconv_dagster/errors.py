@@ -33,15 +33,13 @@
         +-- ScopeMissingError      the caller may not do this
         +-- RequestRefusedError    a request says something that cannot be done
 
-What lives here: the tree, and `VERDICTS`, what each leaf means to Dagster and to an HTTP caller.
+What lives here: the tree. What each leaf means to Dagster and to an HTTP caller is in `verdicts`.
 When to add here: when a caller must tell a new failure apart. Add the leaf, its row in `VERDICTS`, and a raise.
 What to keep out: outcomes that are results, not failures (`no_speech`, refusals of a file): those are values.
 Messages carry ids, counts and settings; never a conversation's words, a person's name or a file name.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 
 class NurseconvError(Exception):
@@ -254,49 +252,3 @@ class RequestRefusedError(PermanentError):
     """The request is well-formed and says something that cannot be done."""
 
     code = "request_refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an error means at the two edges of the product.
-
-    Args:
-        retry: whether Dagster may retry the step (`Failure.allow_retries`).
-        http_status: the status an HTTP caller gets.
-    """
-
-    retry: bool
-    http_status: int
-
-
-VERDICTS: dict[type[NurseconvError], Verdict] = {
-    StoreUnavailableError: Verdict(retry=True, http_status=503),
-    VaultUnavailableError: Verdict(retry=True, http_status=503),
-    LeaseLostError: Verdict(retry=False, http_status=409),
-    UploadBusyError: Verdict(retry=False, http_status=409),
-    MartsBusyError: Verdict(retry=True, http_status=503),
-    ProviderRateLimitedError: Verdict(retry=True, http_status=503),
-    ProviderQuotaError: Verdict(retry=True, http_status=503),
-    ProviderTimeoutError: Verdict(retry=True, http_status=504),
-    ProviderUnavailableError: Verdict(retry=True, http_status=503),
-    BreakerOpenError: Verdict(retry=True, http_status=503),
-    BudgetSpentError: Verdict(retry=False, http_status=503),
-    SettingsError: Verdict(retry=False, http_status=500),
-    AlreadyTakenError: Verdict(retry=False, http_status=500),
-    CatalogueError: Verdict(retry=False, http_status=500),
-    WeightsMissingError: Verdict(retry=False, http_status=500),
-    ModelError: Verdict(retry=False, http_status=500),
-    UnknownUploadError: Verdict(retry=False, http_status=404),
-    IdentityConflictError: Verdict(retry=False, http_status=409),
-    BuildError: Verdict(retry=False, http_status=500),
-    SchemaError: Verdict(retry=False, http_status=500),
-    ProviderAuthError: Verdict(retry=False, http_status=502),
-    ProviderRequestError: Verdict(retry=False, http_status=502),
-    ContextTooLongError: Verdict(retry=False, http_status=502),
-    ProviderReplyError: Verdict(retry=False, http_status=502),
-    TooManyRequestsError: Verdict(retry=False, http_status=429),
-    IdentityProviderError: Verdict(retry=False, http_status=502),
-    KeyRefusedError: Verdict(retry=False, http_status=401),
-    ScopeMissingError: Verdict(retry=False, http_status=403),
-    RequestRefusedError: Verdict(retry=False, http_status=422),
-}

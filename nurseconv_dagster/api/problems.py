@@ -2,7 +2,7 @@
 
 What lives here: `Problem`, and the handlers that turn errors into it.
 When to add here: a kind of error that no exception of the product stands for.
-What to keep out: which status an error has (`errors.VERDICTS`).
+What to keep out: which status an error has (`verdicts`).
 
 A document tells the caller what to do. It never repeats a value that was sent, and from 500 on it does not tell what
 happened inside: that is in the log, under the same correlation id.
@@ -25,7 +25,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from nurseconv_dagster.api.requests import correlation_id
-from nurseconv_dagster.errors import VERDICTS, KeyRefusedError, NurseconvError, TransientError
+from nurseconv_dagster.errors import KeyRefusedError, NurseconvError, TransientError
+from nurseconv_dagster.verdicts import VERDICTS
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)

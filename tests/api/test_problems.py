@@ -15,9 +15,10 @@ from sqlalchemy import text
 from nurseconv_dagster.api.app import create_app
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import Database
-from nurseconv_dagster.errors import VERDICTS, NurseconvError
+from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.verdicts import VERDICTS
 from tests.api.conftest import MakeKey
 
 router = APIRouter()
