@@ -9,16 +9,20 @@ from typing import Any
 
 from dagster import Definitions, in_process_executor
 
+from nurseconv_dagster.assets.challenges import challenges
 from nurseconv_dagster.assets.conversation_scores import conversation_scores
 from nurseconv_dagster.assets.conversation_transcriptions import conversation_transcriptions
 from nurseconv_dagster.assets.conversation_uploads import conversation_uploads
+from nurseconv_dagster.assets.evaluations import evaluations
 from nurseconv_dagster.assets.marts import marts
 from nurseconv_dagster.assets.question_answers import question_answers
 from nurseconv_dagster.automation.intake_sensor import intake_sensor
-from nurseconv_dagster.automation.jobs import build_marts, process_uploads
+from nurseconv_dagster.automation.jobs import build_marts, challenge_answers, evaluate_answers, process_uploads
 from nurseconv_dagster.automation.reconciler_sensor import reconciler_sensor
 from nurseconv_dagster.checks.ledger_checks import ledger_checks
 from nurseconv_dagster.checks.reporting_frame import reporting_frame_is_sound
+from nurseconv_dagster.resources.challengers import ChallengerResource
+from nurseconv_dagster.resources.evaluators import EvaluatorResource
 from nurseconv_dagster.resources.extractors import ExtractorResource
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.marts import MartsResource
@@ -41,11 +45,21 @@ def build_definitions(**resources: Any) -> Definitions:
         "extractor": ExtractorResource(store=store),
         "scorer": ScorerResource(store=store),
         "marts_builder": MartsResource(store=store),
+        "evaluator": EvaluatorResource(store=store),
+        "challenger": ChallengerResource(store=store),
     }
     return Definitions(
-        assets=[conversation_uploads, conversation_transcriptions, question_answers, conversation_scores, marts],
+        assets=[
+            conversation_uploads,
+            conversation_transcriptions,
+            question_answers,
+            conversation_scores,
+            marts,
+            evaluations,
+            challenges,
+        ],
         asset_checks=[*ledger_checks, reporting_frame_is_sound],
-        jobs=[process_uploads, build_marts],
+        jobs=[process_uploads, build_marts, evaluate_answers, challenge_answers],
         sensors=[intake_sensor, reconciler_sensor],
         resources={**defaults, **resources},
         # Stages of a run share one process: models are loaded once and stay warm through a batch.

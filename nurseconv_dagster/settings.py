@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
     catalogue_file: Path | None = None
     rubric_file: Path | None = None
+    confidence_file: Path | None = None
     default_profile: str = "general"
 
     # intake
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     openai_model: str = Field("gpt-5.4-mini", min_length=1)
     openai_context_tokens: int = Field(128_000, ge=1024)
     provider_order: CommaList = PROVIDERS
+    llm_prompt: Literal["first", "second"] = "first"
     provider_privacy: Privacy = "deidentify"
     llm_daily_budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
     llm_unit_budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
@@ -231,6 +233,16 @@ class Settings(BaseSettings):
     def vault_dir(self) -> Path:
         """The content-addressed vault's folder."""
         return self.home / "vault"
+
+    @property
+    def references_dir(self) -> Path:
+        """Where references are looked for when none are named."""
+        return self.home / "references"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Where pages about quality are written."""
+        return self.home / "reports"
 
     @property
     def hosted_providers(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ The noise, the gaps and the voices are seeded, so that a second run on the same 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -71,7 +72,6 @@ def main(names: list[str]) -> None:
 
 def make_sample(name: str, script: dict[str, Any]) -> None:
     """Write one sample: its sound or text, its sidecar and its reference."""
-    write_json(ROOT / "reference" / f"{name}.json", reference_of(script))
     target = ROOT / "bucket" / script["file"]
     target.parent.mkdir(parents=True, exist_ok=True)
     if script["channels"] == "typed":
@@ -81,6 +81,9 @@ def make_sample(name: str, script: dict[str, Any]) -> None:
     if script.get("is_damaged"):
         target.write_bytes(damage(target.read_bytes()))
     write_json(target.with_name(target.name + ".json"), script["sidecar"])
+    said = reference_of(script)
+    known_by = {"file": said.pop("file"), "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+    write_json(ROOT / "reference" / f"{name}.json", {**known_by, **said})
 
 
 def turns_of(script: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:

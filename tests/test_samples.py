@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from nurseconv_dagster.evaluation.references import load_references
 from nurseconv_dagster.extraction.catalogue import load_catalogue
 from nurseconv_dagster.extraction.questions import Profile
 from nurseconv_dagster.extraction.tokens import norms, tokenise
@@ -19,7 +21,6 @@ from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
 from nurseconv_dagster.intake.decoding import decode
 from nurseconv_dagster.intake.limits import Limits
 from nurseconv_dagster.intake.sidecars import load_sidecar
-from nurseconv_dagster.operations.references import load_references
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 BUCKET = SAMPLES / "bucket"
@@ -40,6 +41,13 @@ def test_every_file_of_the_bucket_has_one_reference_and_a_sidecar() -> None:
 
     assert files == sorted(reference.file for reference in REFERENCES.values())
     assert all((BUCKET / f"{file}.json").is_file() for file in files)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_a_reference_knows_its_file_by_hash(name: str) -> None:
+    content = (BUCKET / str(REFERENCES[name].file)).read_bytes()
+
+    assert REFERENCES[name].sha256 == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("name", REFERENCES)

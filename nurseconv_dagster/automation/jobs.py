@@ -1,6 +1,6 @@
-"""The two jobs: one carries a batch of uploads from file to scores, one builds the reporting tables for all of them.
+"""The jobs: a batch of uploads from file to scores, the reporting tables for all of them, and quality on demand.
 
-What lives here: `process_uploads`, `build_marts`.
+What lives here: `process_uploads`, `build_marts`, `evaluate_answers`, `challenge_answers`.
 When to add here: a selection of assets that runs on its own.
 What to keep out: triggers (sensors).
 """
@@ -17,7 +17,10 @@ ASSETS_FROM_STAGE = {
 }
 PROCESS_UPLOADS = "process_uploads"
 BUILD_MARTS = "build_marts"
+EVALUATE_ANSWERS = "evaluate_answers"
+CHALLENGE_ANSWERS = "challenge_answers"
 
+_quality = AssetSelection.assets("evaluations", "challenges")
 _uploads = AssetSelection.assets(*(AssetKey(name) for name in UPLOAD_ASSETS))
 
 process_uploads = define_asset_job(
@@ -27,6 +30,16 @@ process_uploads = define_asset_job(
 )
 build_marts = define_asset_job(
     BUILD_MARTS,
-    selection=(AssetSelection.all() - _uploads) | AssetSelection.checks_for_assets(*UPLOAD_ASSETS),
+    selection=(AssetSelection.all() - _uploads - _quality) | AssetSelection.checks_for_assets(*UPLOAD_ASSETS),
     description="The reporting tables, once for many uploads, and the checks of everything that goes into them.",
+)
+evaluate_answers = define_asset_job(
+    EVALUATE_ANSWERS,
+    selection=AssetSelection.assets("evaluations"),
+    description="How good the current answers are, by references. On demand.",
+)
+challenge_answers = define_asset_job(
+    CHALLENGE_ANSWERS,
+    selection=AssetSelection.assets("challenges"),
+    description="What another model, prompt, catalogue or weights would change. On demand; it may cost money.",
 )

@@ -8,6 +8,7 @@ What to keep out: how evidence is found, and anything a single provider needs fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -95,6 +96,8 @@ class Answer:
         prompt_sha256: hash of what the provider was asked with (wordings, rules version).
         processing_time_s: wall seconds of the provider call, shared over its questions.
         hops: who was asked on the way to it, in order: a provider's name, with ":" and the error where it failed.
+        signs: what the confidence was weighed from, 0..1, by name out of `confidence.SIGNS`; null without a confidence.
+        confidence_version: of the weights; null without a confidence.
     """
 
     question_id: str
@@ -120,6 +123,8 @@ class Answer:
     catalogue_version: str
     processing_time_s: float
     hops: tuple[str, ...] = ()
+    signs: Mapping[str, float | None] | None = None
+    confidence_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

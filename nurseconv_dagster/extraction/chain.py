@@ -161,6 +161,8 @@ def _answer(question: Question, decision: Decision, case: _Case) -> Answer:
         catalogue_version=case.catalogue_version,
         processing_time_s=reply.latency_s / case.n_questions if reply else 0.0,
         hops=case.consultation.hops,
+        signs=decision.signs,
+        confidence_version=None if decision.signs is None else case.weights.confidence_version,
     )
 
 

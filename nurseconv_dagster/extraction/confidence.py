@@ -1,19 +1,23 @@
 """How sure an answer is: five signs, one weighted mean.
 
-What lives here: `Signs`, `Weights`, `load_weights()`, `score_confidence()`.
+What lives here: `Signs`, `Weights`, `load_weights()`, `score_confidence()`, and the two steps it consists of.
 When to add here: another sign, with its weight in `confidence.yaml` and a new version there.
-What to keep out: finding the signs (`checking.py`, `merging.py`); calibrating a provider's probability (its own duty).
+What to keep out: finding the signs (`checking.py`, `merging.py`); calibrating a provider's probability (its own duty);
+fitting the weights (evaluation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from nurseconv_dagster.errors import CatalogueError
 from nurseconv_dagster.extraction.answers import Grade
+from nurseconv_dagster.extraction.yaml_lines import find_line, read_yaml
 
 GRADE_VALUES: dict[Grade, float] = {"exact": 1.0, "normalised": 0.95, "fuzzy": 0.8}  # Source: docs/scoring
 SIGNS = ("grade", "acoustic", "provider", "agreement", "validity")
@@ -51,29 +55,75 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The numbers of `confidence.yaml`."""
+    """The numbers of `confidence.yaml`.
+
+    Args:
+        version: as written in the file.
+        of_sign: by name out of `SIGNS`, 0..1; only their ratios count.
+        of_doubt: by name out of `DOUBTS`, 0..1.
+        sha256: of the file's bytes, hex; empty for weights that came from no file.
+    """
 
     version: str
     of_sign: dict[str, float]
     of_doubt: dict[str, float]
+    sha256: str = ""
+
+    @property
+    def confidence_version(self) -> str:
+        """As it stands on every answer: the version and the first 12 digits of the file's hash."""
+        return f"{self.version}+{self.sha256[:12]}"
 
 
-@cache
 def load_weights(path: Path | None = None) -> Weights:
     """The weights of a file, or the product's own.
 
-    Raises:
-        CatalogueError: a sign or doubt is missing or unknown, or a number is outside 0..1.
-    """
-    import yaml
+    Args:
+        path: the setting CONFIDENCE_FILE; null means the file that ships with the product.
 
-    file = path or Path(__file__).parent / "confidence.yaml"
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    weights = Weights(str(content["version"]), dict(content["weights"]), dict(content["doubts"]))
-    for kind, given, known in (("weights", weights.of_sign, SIGNS), ("doubts", weights.of_doubt, DOUBTS)):
-        if set(given) != set(known) or not all(0 <= number <= 1 for number in given.values()):
-            raise CatalogueError(f"confidence file: {kind} must be exactly {', '.join(known)}, each from 0 to 1")
-    return weights
+    Raises:
+        CatalogueError: permanent; the file cannot be read, a sign or doubt is missing or unknown, or a number is
+            outside 0..1. The message has line and reason.
+    """
+    return _shipped() if path is None else _read(path)
+
+
+@cache
+def _shipped() -> Weights:
+    return _read(Path(__file__).with_name("confidence.yaml"))
+
+
+def _read(path: Path) -> Weights:
+    try:
+        content = path.read_bytes()
+        document = read_yaml(content.decode("utf-8"))
+    except OSError as error:
+        raise CatalogueError(f"CONFIDENCE_FILE cannot be read ({error.strerror}): give a YAML file's path") from None
+    except UnicodeDecodeError:
+        raise CatalogueError("CONFIDENCE_FILE: the file is not UTF-8 text; save it as UTF-8") from None
+    except CatalogueError as error:
+        raise CatalogueError(f"CONFIDENCE_FILE, {error}") from None
+    if not document.get("version"):
+        raise CatalogueError("CONFIDENCE_FILE, line 1: version is missing; change it whenever a number changes")
+    of_sign, of_doubt = (_shares(document, *part) for part in (("weights", SIGNS), ("doubts", DOUBTS)))
+    if not any(of_sign.values()):
+        raise CatalogueError(f"CONFIDENCE_FILE, line {find_line(document, ['weights'])}: weights must not all be 0")
+    return Weights(str(document["version"]), of_sign, of_doubt, hashlib.sha256(content).hexdigest())
+
+
+def _shares(document: Mapping[str, Any], section: str, names: tuple[str, ...]) -> dict[str, float]:
+    """The section's numbers by name."""
+    given = document.get(section)
+    if not isinstance(given, dict) or set(given) != set(names) or not all(map(_is_share, given.values())):
+        line = find_line(document, [section])
+        raise CatalogueError(
+            f"CONFIDENCE_FILE, line {line}: {section} must be exactly {', '.join(names)}, each a number from 0 to 1"
+        )
+    return {name: float(given[name]) for name in names}
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def score_confidence(signs: Signs, weights: Weights) -> float:
@@ -81,16 +131,25 @@ def score_confidence(signs: Signs, weights: Weights) -> float:
 
     Source: docs/scoring, c = sum(w * sign) / sum(w) over g, a, p, m, v without nulls.
     """
-    values: dict[str, float | None] = {
+    return weigh_signs(sign_values(signs, weights), weights.of_sign)
+
+
+def sign_values(signs: Signs, weights: Weights) -> dict[str, float | None]:
+    """The signs as the numbers that are weighed, 0..1, by name out of `SIGNS`; null where one is missing."""
+    return {
         "grade": GRADE_VALUES[signs.grade],
         "acoustic": signs.acoustic,
         "provider": doubted_probability(signs.provider, signs.doubts, weights),
         "agreement": signs.agreement,
         "validity": 1.0 if signs.is_valid else 0.0,
     }
+
+
+def weigh_signs(values: Mapping[str, float | None], of_sign: Mapping[str, float]) -> float:
+    """The weighted mean, 0..1, of the values that are not null; 0 where none of them has a weight."""
     present = {name: value for name, value in values.items() if value is not None}
-    total = sum(weights.of_sign[name] for name in present)
-    return sum(weights.of_sign[name] * value for name, value in present.items()) / total if total else 0.0
+    total = sum(of_sign[name] for name in present)
+    return sum(of_sign[name] * value for name, value in present.items()) / total if total else 0.0
 
 
 def doubted_probability(probability: float | None, doubts: Iterable[str], weights: Weights) -> float | None:

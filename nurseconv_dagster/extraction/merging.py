@@ -7,20 +7,21 @@ What to keep out: checks of a single claim (`checking.py`), calling providers (`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
 from nurseconv_dagster.extraction.answers import Evidence, State
 from nurseconv_dagster.extraction.checking import Accepted, denial_topic
-from nurseconv_dagster.extraction.confidence import Signs, Weights, score_confidence
+from nurseconv_dagster.extraction.confidence import Signs, Weights, sign_values, weigh_signs
 from nurseconv_dagster.extraction.polarity import is_blanket_denial, is_corrected, time_marks
 from nurseconv_dagster.extraction.reading import parse_value
 from nurseconv_dagster.extraction.surroundings import SCALARS
 from nurseconv_dagster.extraction.values import normalise_value
 
 Agreement = Literal["agree", "alone", "disagree"]
+SignValues = Mapping[str, float | None]
 _AGREEMENT_VALUES: dict[Agreement, float] = {"agree": 1.0, "alone": 0.5, "disagree": 0.0}  # Source: docs/scoring
 # Without an answer the most telling state wins.
 _UNANSWERED: tuple[State, ...] = ("declined", "unable", "asked_no_answer")
@@ -44,6 +45,7 @@ class Decision:
         provider: index of the provider whose claim stands; null when nobody claimed anything.
         confidence: 0..1 for answered, denied and conflicting, else null.
         review_reasons: stable codes, empty when nobody need look.
+        signs: what the confidence was weighed from, by name; null without a confidence.
     """
 
     state: State
@@ -53,6 +55,7 @@ class Decision:
     evidence: tuple[Evidence, ...]
     provider: int | None
     review_reasons: tuple[str, ...]
+    signs: SignValues | None = None
 
 
 def decide(
@@ -80,18 +83,20 @@ def decide(
         agreement = "disagree"
     scored = sorted(((_score(c, agreement, weights), c) for c in stated), key=lambda pair: -pair[0])
     contradiction = _find_contradiction([c for score, c in scored if score >= threshold], text)
+    best, others = scored[0][1], [c for _, c in scored[1:]]
     if contradiction is not None:
-        return _contradicting(contradiction, scored[0][1], weights)
-    confidence, best = scored[0]
-    if needs_consensus and (other := _find_other_opinion(best, [c for _, c in scored[1:]])) is not None:
-        return _contradicting((best.accepted.evidence[0], other.accepted.evidence[0]), best, weights)
-    return _settle(best, [c for _, c in scored[1:]], agreement, confidence, threshold)
+        return _conflicting(contradiction, best, "disagree", weights)
+    if needs_consensus and (other := _find_other_opinion(best, others)) is not None:
+        both = (best.accepted.evidence[0], other.accepted.evidence[0])
+        return _conflicting(both, best, "disagree", weights)
+    return _settle(best, others, agreement, threshold, weights)
 
 
 def _settle(
-    best: Candidate, others: Sequence[Candidate], agreement: Agreement, confidence: float, threshold: float
+    best: Candidate, others: Sequence[Candidate], agreement: Agreement, threshold: float, weights: Weights
 ) -> Decision:
-    accepted = best.accepted
+    accepted, signs = best.accepted, _signs(best, agreement, weights)
+    confidence = weigh_signs(signs, weights.of_sign)
     is_critical = accepted.question.is_safety_critical
     reasons = [*accepted.review_reasons]
     reasons += sorted(doubt for doubt in accepted.doubts if is_critical or doubt in _ALWAYS_REVIEWED)
@@ -104,7 +109,14 @@ def _settle(
     if joined:
         value, evidence = _join(accepted, [other.accepted for other in joined])
     return Decision(
-        accepted.state, value, accepted.is_valid, confidence, evidence, best.provider, tuple(dict.fromkeys(reasons))
+        accepted.state,
+        value,
+        accepted.is_valid,
+        confidence,
+        evidence,
+        best.provider,
+        tuple(dict.fromkeys(reasons)),
+        signs,
     )
 
 
@@ -127,17 +139,20 @@ def _decide_unanswered(candidates: Sequence[Candidate]) -> Decision:
 
 
 def _decide_conflict(claimed: Candidate, stated: Sequence[Candidate], weights: Weights) -> Decision:
-    agreement: Agreement = "disagree" if stated else "alone"
-    confidence = _score(claimed, agreement, weights)
-    return Decision("conflicting", None, True, confidence, claimed.accepted.evidence, claimed.provider, ("conflict",))
+    return _conflicting(claimed.accepted.evidence, claimed, "disagree" if stated else "alone", weights)
 
 
-def _contradicting(evidence: tuple[Evidence, ...], best: Candidate, weights: Weights) -> Decision:
-    confidence = _score(best, "disagree", weights)
-    return Decision("conflicting", None, True, confidence, evidence, best.provider, ("conflict",))
+def _conflicting(evidence: tuple[Evidence, ...], best: Candidate, agreement: Agreement, weights: Weights) -> Decision:
+    signs = _signs(best, agreement, weights)
+    confidence = weigh_signs(signs, weights.of_sign)
+    return Decision("conflicting", None, True, confidence, evidence, best.provider, ("conflict",), signs)
 
 
 def _score(candidate: Candidate, agreement: Agreement, weights: Weights) -> float:
+    return weigh_signs(_signs(candidate, agreement, weights), weights.of_sign)
+
+
+def _signs(candidate: Candidate, agreement: Agreement, weights: Weights) -> SignValues:
     accepted = candidate.accepted
     heard = [item.word_probability for item in accepted.evidence if item.word_probability is not None]
     signs = Signs(
@@ -148,7 +163,7 @@ def _score(candidate: Candidate, agreement: Agreement, weights: Weights) -> floa
         is_valid=accepted.is_valid,
         doubts=accepted.doubts,
     )
-    return score_confidence(signs, weights)
+    return sign_values(signs, weights)
 
 
 def _agreement(stated: Sequence[Candidate]) -> Agreement:

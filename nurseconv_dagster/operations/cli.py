@@ -20,7 +20,9 @@ import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
 from nurseconv_dagster.operations.key_commands import keys_app
-from nurseconv_dagster.settings import HOSTED, Settings, load_settings
+from nurseconv_dagster.operations.quality_commands import commands as quality_commands
+from nurseconv_dagster.operations.readiness import ready
+from nurseconv_dagster.settings import HOSTED, load_settings
 
 app = typer.Typer(
     name="nurseconv",
@@ -35,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(quality_commands)
 
 
 app.add_typer(keys_app, name="keys")
@@ -77,15 +80,6 @@ def main() -> None:
     except NurseconvError as error:
         typer.echo(f"nurseconv: {error}", err=True)
         sys.exit(4 if isinstance(error, TransientError | UploadBusyError) else 3)
-
-
-def _ready() -> Settings:
-    """Settings of a home that is ready to use."""
-    from nurseconv_dagster.operations.home import prepare_home
-
-    settings = load_settings()
-    prepare_home(settings)
-    return settings
 
 
 @app.command()
@@ -152,7 +146,7 @@ def ingest(
     """
     from nurseconv_dagster.operations.ingest import ingest_paths
 
-    raise typer.Exit(ingest_paths(_ready(), paths, wait=wait))
+    raise typer.Exit(ingest_paths(ready(), paths, wait=wait))
 
 
 @app.command()
@@ -164,7 +158,7 @@ def status(
     """What is where: counts by status, the newest uploads, and the reason for each that failed or was refused."""
     from nurseconv_dagster.operations.status import show_status
 
-    show_status(_ready(), as_json=as_json, names=names, limit=limit)
+    show_status(ready(), as_json=as_json, names=names, limit=limit)
 
 
 @app.command()
@@ -175,7 +169,7 @@ def providers(
     from nurseconv_dagster.operations.hosted import show_providers
     from nurseconv_dagster.store.engine import app_url, open_engine
 
-    settings = _ready()
+    settings = ready()
     if reset is not None and reset not in HOSTED:
         raise typer.BadParameter(f"{reset!r} is no hosted provider; allowed: {', '.join(HOSTED)}")
     engine = open_engine(app_url(settings))
@@ -194,7 +188,7 @@ def retry(
 
     if (upload_id is None) is not all_failed:
         raise typer.BadParameter("give one ID, or --all-failed")
-    raise typer.Exit(retry_uploads(_ready(), upload_id, str(stage)))
+    raise typer.Exit(retry_uploads(ready(), upload_id, str(stage)))
 
 
 @app.command()
@@ -218,7 +212,7 @@ def export(
 
     if include_transcript and file_format is not Format.FHIR:
         raise typer.BadParameter("--include-transcript goes with --format fhir; the other formats always hold it")
-    for line in export_results(_ready(), folder, str(file_format), include_transcript=include_transcript):
+    for line in export_results(ready(), folder, str(file_format), include_transcript=include_transcript):
         typer.echo(line)
 
 
@@ -227,13 +221,13 @@ def url(role: Annotated[Role, typer.Option(help="bi sees the marts and nothing e
     """Print the connection string, for psql and BI tools: psql "$(nurseconv url --role bi)"."""
     from nurseconv_dagster.operations.urls import connection_string
 
-    typer.echo(connection_string(_ready(), str(role)))
+    typer.echo(connection_string(ready(), str(role)))
 
 
 @app.command()
 def migrate() -> None:
     """Make the home ready: folders, database, schema, dbt's manifest. Safe to run again."""
-    settings = _ready()
+    settings = ready()
     typer.echo(f"ready: {settings.home}")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,13 @@ from typing import Any
 import typer
 from sqlalchemy import Engine
 
+from nurseconv_dagster.evaluation.tables import render_report
 from nurseconv_dagster.operations.driver import drive
+from nurseconv_dagster.operations.evaluate import tell_dagster
 from nurseconv_dagster.operations.home import PROJECT, prepare_home
 from nurseconv_dagster.operations.watch import watching
+from nurseconv_dagster.resources.evaluators import EvaluatorResource
+from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.engine import app_url, open_engine
@@ -58,7 +62,7 @@ def run_demo(home: Path) -> int:
     ids = listings.uploads_by_location(engine, _BUCKET_FOLDER)
     for name in names:
         _show(engine, name, ids[name])
-    _show_evaluation(engine, {Path(name).stem: upload_id for name, upload_id in ids.items()})
+    _show_evaluation()
     _show_times(engine, clock)
     _show_next(engine, settings.home)
     engine.dispose()
@@ -115,19 +119,12 @@ def _answer_line(answer: Any) -> str:
     return f'{line} {answer.answer_text}  <- "{answer.evidence_quote}"{where}, {answer.confidence_score:.2f}{review}'
 
 
-def _show_evaluation(engine: Engine, ids: Mapping[str, Any]) -> None:
+def _show_evaluation() -> None:
     """Word error rate, precision and recall against the references beside the samples."""
-    from nurseconv_dagster.operations.evaluation import Case, evaluate
-    from nurseconv_dagster.operations.evaluation_report import render_report
-    from nurseconv_dagster.operations.references import load_references
-
-    cases = []
-    for reference in load_references(SAMPLES / "reference"):
-        transcription, answers, _ = listings.list_results(engine, ids[reference.name])
-        rows = [dict(answer._mapping) for answer in answers]
-        cases.append(Case(reference, transcription.full_text if transcription else None, rows))
+    outcome = EvaluatorResource(store=StoreResource()).evaluate(SAMPLES / "reference", names=True)
+    tell_dagster(outcome)
     typer.echo("\n==> Against the references in samples/reference")
-    typer.echo(render_report(evaluate(cases)))
+    typer.echo(render_report(outcome.evaluation))
 
 
 def _show_times(engine: Engine, clock: dict[str, float]) -> None:

@@ -104,6 +104,7 @@ def _audit(settings: Settings) -> str:
 
 def _catalogue(settings: Settings) -> str:
     from nurseconv_dagster.extraction.catalogue import load_catalogue
+    from nurseconv_dagster.extraction.confidence import load_weights
     from nurseconv_dagster.scoring.rubric import load_rubric
 
     catalogue = load_catalogue(settings.catalogue_file)
@@ -111,6 +112,7 @@ def _catalogue(settings: Settings) -> str:
         allowed = ", ".join(sorted(catalogue.profiles))
         raise NurseconvError(f"DEFAULT_PROFILE={settings.default_profile} is not in the catalogue; allowed: {allowed}.")
     load_rubric(settings.rubric_file)
+    load_weights(settings.confidence_file)
     return f"{catalogue.version}, profiles {', '.join(catalogue.profiles)}"
 
 

@@ -1,6 +1,6 @@
 """The work without a daemon: the same definitions, sensors and jobs, evaluated here until nothing is due.
 
-What lives here: `drive()`, and what becomes of runs whose process is gone.
+What lives here: `drive()`, `run_job()`, and what becomes of runs whose process is gone.
 When to add here: nothing; a trigger belongs in `automation`, where the daemon finds it too.
 What to keep out: what people see (progress, reports).
 """
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -56,16 +56,51 @@ def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, 
     from nurseconv_dagster.definitions import defs
     from nurseconv_dagster.resources.stores import StoreResource, keep_connections
 
+    with _alone(settings), DagsterInstance.get() as instance:
+        keep_connections(instance)
+        if not listings.daemon_is_alive(StoreResource().engine, settings.reconcile_every_s):
+            _bury(instance)
+        return _drive(defs, instance, on_run)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One command at a time does the work of a home."""
+    lock = FileLock(settings.home / "driver.lock", timeout=0)
     try:
-        with FileLock(settings.home / "driver.lock", timeout=0), DagsterInstance.get() as instance:
-            keep_connections(instance)
-            if not listings.daemon_is_alive(StoreResource().engine, settings.reconcile_every_s):
-                _bury(instance)
-            return _drive(defs, instance, on_run)
+        lock.acquire()
     except Timeout:
         raise UploadBusyError(
             "another nurseconv command is already doing the work of this home; wait for it, or run `nurseconv up`."
         ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def run_job(settings: Settings, job_name: str, op_config: dict[str, Any]) -> str:
+    """The id of the run of a job of one asset, made here and now, daemon or not.
+
+    Args:
+        op_config: of the asset, by its name.
+
+    Raises:
+        UploadBusyError: another `nurseconv` is driving this home.
+        NurseconvError: as the asset raised it.
+    """
+    from dagster import DagsterInstance
+
+    from nurseconv_dagster.definitions import defs
+    from nurseconv_dagster.resources.stores import keep_connections
+
+    # The lock, with a daemon too: whoever finds it free may take a run of this process for a dead one.
+    with _alone(settings), DagsterInstance.get() as own:
+        keep_connections(own)
+        result = defs.resolve_job_def(job_name).execute_in_process(
+            run_config={**_QUIET, "ops": {name: {"config": config} for name, config in op_config.items()}}, instance=own
+        )
+    return result.run_id
 
 
 def bury_dead_runs(settings: Settings) -> int:

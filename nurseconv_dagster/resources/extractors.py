@@ -1,22 +1,24 @@
 """The extractor, as a resource: catalogue, providers in their order, and what the settings say of them.
 
-What lives here: `ExtractorResource`, the offline readers of a process, and a hosted reader for each upload.
+What lives here: `ExtractorResource`, `extract_with()`, a process's offline readers, a hosted reader for each upload.
 When to add here: a provider: an entry in `_OFFLINE`, or in `_CLIENTS` when it is elsewhere.
 What to keep out: how answers are found and checked (extraction), what calls share (store.call_desk).
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from dagster import ConfigurableResource, ResourceDependency
 from sqlalchemy import Engine
 
-from nurseconv_dagster.extraction.answers import Extraction
+from nurseconv_dagster.extraction.answers import Extraction, ProviderCall
 from nurseconv_dagster.extraction.questions import Provider
 from nurseconv_dagster.resources.stores import StoreResource
-from nurseconv_dagster.scoring.hospital_files import read_catalogue
+from nurseconv_dagster.scoring.hospital_files import read_catalogue, read_weights
 from nurseconv_dagster.secret_key import derive_key
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.transcripts import Transcript
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from nurseconv_dagster.extraction.hosted.prices import PriceList
     from nurseconv_dagster.extraction.hosted.reader import HostedReader
     from nurseconv_dagster.extraction.hosted.veils import Veil
+    from nurseconv_dagster.store.budgets import ChallengeMoney
 
 DOCUMENT_S = 180.0  # for all hosted providers together; then this machine answers
 PROVIDER_S = 90.0
@@ -54,25 +57,67 @@ class ExtractorResource(ConfigurableResource[None]):
         Raises:
             CatalogueError, WeightsMissingError, ModelError, SettingsError: permanent, say what to do.
         """
-        from nurseconv_dagster.extraction.chain import extract
-
-        settings = self.store.settings
-        return extract(
-            transcript,
-            claim.profile or settings.default_profile,
-            read_catalogue(settings),
-            providers_for(settings, self.store.engine, claim),
-            settings.confidence_threshold,
-        )
+        asking = Asking(claim.upload_id, claim.attempt, claim.unit, claim.nurse_id, claim.encounter_id, claim.profile)
+        return extract_with(self.store.settings, self.store.engine, transcript, asking)
 
 
-def providers_for(settings: Settings, engine: Engine, claim: Claim) -> tuple[Provider, ...]:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """On whose behalf questions are asked.
+
+    Args:
+        attempt: number of the upload's attempt; of a challenge, number of the replicate.
+        unit: whose money is spent; null when the upload has none.
+        nurse_id: known before the talk names anybody; so is `encounter_id`.
+        profile: whose questions are asked; null for `DEFAULT_PROFILE`.
+        challenge: the challenge that asks; null when the upload itself is worked on.
+    """
+
+    upload_id: UUID
+    attempt: int
+    unit: str | None
+    nurse_id: str | None
+    encounter_id: str | None
+    profile: str | None
+    challenge: "ChallengeMoney | None" = None
+
+
+def extract_with(
+    settings: Settings,
+    engine: Engine,
+    transcript: Transcript,
+    asking: Asking,
+    on_call: "Callable[[ProviderCall], None] | None" = None,
+) -> Extraction:
+    """One checked answer per question of the upload's profile, as these settings would have it; nothing is saved.
+
+    Args:
+        on_call: told of each call as it ends.
+
+    Raises:
+        CatalogueError, WeightsMissingError, ModelError, SettingsError: permanent, say what to do.
+        TransientError, PermanentError: every provider failed.
+    """
+    from nurseconv_dagster.extraction.chain import extract
+
+    return extract(
+        transcript,
+        asking.profile or settings.default_profile,
+        read_catalogue(settings),
+        _providers(settings, engine, asking),
+        settings.confidence_threshold,
+        weights=read_weights(settings),
+        on_call=on_call,
+    )
+
+
+def _providers(settings: Settings, engine: Engine, asking: Asking) -> tuple[Provider, ...]:
     """The configured providers of `PROVIDER_ORDER`, hosted ones bound to this upload."""
     from nurseconv_dagster.extraction.hosted.deadline import Deadline
 
     deadline = Deadline.after(DOCUMENT_S)
     return tuple(
-        offline(name, settings) if name in _OFFLINE else _hosted(name, settings, engine, claim, deadline=deadline)
+        offline(name, settings) if name in _OFFLINE else _hosted(name, settings, engine, asking, deadline=deadline)
         for name in settings.active_providers
     )
 
@@ -97,19 +142,19 @@ def prices(name: str, settings: Settings) -> "PriceList":
     return choose_prices(settings.openai_base_url if name == "openai" else "", settings.llm_prices_file)
 
 
-def veil_for(settings: Settings, claim: Claim) -> "Veil":
+def veil_for(settings: Settings, asking: Asking) -> "Veil":
     """What is put over an upload's transcript before it is sent.
 
     Surrogates are chosen with a key of the home: who reads an upload's id in a log cannot test guesses of a name.
     """
     from nurseconv_dagster.extraction.privacy.deidentify import deidentify
 
-    known = [word for word in (claim.nurse_id, claim.encounter_id) if word]
-    key = derive_key(settings, f"surrogates {claim.upload_id}")
+    known = [word for word in (asking.nurse_id, asking.encounter_id) if word]
+    key = derive_key(settings, f"surrogates {asking.upload_id}")
     return lambda transcript: deidentify(transcript, known, key)
 
 
-def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, deadline: "Deadline") -> "HostedReader":
+def _hosted(name: str, settings: Settings, engine: Engine, asking: Asking, *, deadline: "Deadline") -> "HostedReader":
     from nurseconv_dagster.extraction.hosted.reader import HostedReader
     from nurseconv_dagster.store.budgets import Limits
     from nurseconv_dagster.store.call_desk import PostgresCallDesk
@@ -120,12 +165,21 @@ def _hosted(name: str, settings: Settings, engine: Engine, claim: Claim, *, dead
     privacy = settings.provider_privacy
     return HostedReader(
         client(name, settings),
-        PostgresCallDesk(engine, claim.upload_id, claim.attempt, claim.unit, limits, privacy=privacy),
+        PostgresCallDesk(
+            engine,
+            asking.upload_id,
+            asking.attempt,
+            asking.unit,
+            limits,
+            privacy=privacy,
+            challenge=asking.challenge,
+        ),
         prices=prices(name, settings),
         deadline=deadline,
         privacy=privacy,
-        veil=veil_for(settings, claim) if privacy == "deidentify" else None,
+        veil=veil_for(settings, asking) if privacy == "deidentify" else None,
         provider_timeout_s=PROVIDER_S,
+        pass_=settings.llm_prompt,
     )
 
 

@@ -48,6 +48,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengeMoney:
+    """A challenge pays for its calls itself: none of them is taken from what the upload's own answers may cost.
+
+    Args:
+        id: of the challenge.
+        replicate: number of the replicate, from 1; `LLM_UPLOAD_BUDGET_USD` holds for each by itself.
+        cap_usd: of the whole challenge; null is without limit.
+    """
+
+    id: UUID
+    replicate: int
+    cap_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """The money of one day.
 
@@ -67,9 +82,19 @@ class Spent:
 
 
 def check_budgets(
-    connection: Connection, upload_id: UUID, unit: str | None, estimated_usd: float, *, limits: Limits, now: datetime
+    connection: Connection,
+    upload_id: UUID,
+    unit: str | None,
+    estimated_usd: float,
+    *,
+    limits: Limits,
+    now: datetime,
+    challenge: ChallengeMoney | None = None,
 ) -> None:
     """Nothing, when the call fits; the lock is held until its reservation is written with the same transaction.
+
+    Args:
+        challenge: the challenge that calls; null when the upload itself is worked on.
 
     Raises:
         BudgetSpentError: transient; says which budget, its cap and when it frees.
@@ -78,12 +103,18 @@ def check_budgets(
     begin, end = day_around(now, limits.timezone)
     today = (calls.c.called_at >= begin, calls.c.called_at < end)
     mine = calls.c.unit.is_not_distinct_from(unit)
+    upload = [calls.c.upload_id == upload_id, calls.c.challenge_id.is_not_distinct_from(challenge and challenge.id)]
+    if challenge is not None:
+        upload.append(calls.c.attempt == challenge.replicate)
+    challenge_usd = challenge.cap_usd if challenge is not None else None
     midnight = f"frees at {end.isoformat(timespec='minutes')}"
     for name, cap, frees, which in (
         ("the upload's budget", limits.upload_usd, "frees only when LLM_UPLOAD_BUDGET_USD is raised",
-         (calls.c.upload_id == upload_id,)),
+         upload),
         ("the unit's budget of the day", limits.unit_daily_usd, midnight, (*today, mine)),
         ("the day's budget", limits.daily_usd, midnight, today),
+        ("the challenge's budget", challenge_usd, "frees only with a higher budget_usd",
+         (calls.c.challenge_id == (challenge and challenge.id),)),
     ):  # fmt: skip
         if cap is None:
             continue

@@ -25,7 +25,7 @@ from nurseconv_dagster.extraction.hosted.calls import CallOutcome, CallRequest, 
 from nurseconv_dagster.store import codec
 from nurseconv_dagster.store.breaker_rules import FOR_GOOD, BreakerRules, BreakerState, CallEnd, admit, next_state
 from nurseconv_dagster.store.breakers import count_in_flight, lock_breaker, save_breaker
-from nurseconv_dagster.store.budgets import Limits, check_budgets
+from nurseconv_dagster.store.budgets import ChallengeMoney, Limits, check_budgets
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.provider_tables import extraction_attempts as calls
 from nurseconv_dagster.store.provider_tables import provider_replies as replies
@@ -46,6 +46,8 @@ class PostgresCallDesk:
         limits: on money.
         privacy: `PROVIDER_PRIVACY` in force, written on each call's row.
         rules: how patient the breaker is.
+        challenge: the challenge that calls; null when the upload itself is worked on. A challenge finds no kept reply
+            and keeps none: each of its calls is to be answered anew.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class PostgresCallDesk:
         *,
         privacy: str,
         rules: BreakerRules | None = None,
+        challenge: ChallengeMoney | None = None,
     ) -> None:
         self._engine = engine
         self._upload_id = upload_id
@@ -66,9 +69,12 @@ class PostgresCallDesk:
         self._limits = limits
         self._privacy = privacy
         self._rules = rules or BreakerRules()
+        self._challenge = challenge
 
     def find_reply(self, key: str) -> Completion | None:
         """A reply that was paid for before; null when there is none."""
+        if self._challenge is not None:
+            return None
         with transaction(self._engine) as connection:
             row = connection.execute(select(replies).where(replies.c.key == key)).first()
         if row is None:
@@ -77,6 +83,8 @@ class PostgresCallDesk:
 
     def keep_reply(self, key: str, completion: Completion) -> None:
         """Kept with the upload, erased with it; the first of two replies to the same key stays."""
+        if self._challenge is not None:
+            return
         row = postgresql.insert(replies).values(
             key=key,
             upload_id=self._upload_id,
@@ -143,7 +151,13 @@ class PostgresCallDesk:
                 raise BreakerOpenError(_why_refused(request.provider, state, now))
             if request.price_version is not None:
                 check_budgets(
-                    connection, self._upload_id, self._unit, request.estimated_usd, limits=self._limits, now=now
+                    connection,
+                    self._upload_id,
+                    self._unit,
+                    request.estimated_usd,
+                    limits=self._limits,
+                    now=now,
+                    challenge=self._challenge,
                 )
             expires_at = now + timedelta(seconds=request.timeout_s + _SETTLING_S)
             if admission == "probe":
@@ -161,6 +175,7 @@ class PostgresCallDesk:
         row = insert(calls).values(
             upload_id=self._upload_id,
             attempt=self._attempt,
+            challenge_id=self._challenge and self._challenge.id,
             unit=self._unit,
             provider=request.provider,
             credential=request.credential,

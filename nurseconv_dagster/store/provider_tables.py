@@ -7,8 +7,8 @@ What to keep out: queries (`call_desk`, `breakers`, `budgets`, `results`).
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from nurseconv_dagster.store.columns import metadata, moment, one_of, row_id, upload_id
 
@@ -22,6 +22,8 @@ extraction_attempts = Table(
     row_id(),
     upload_id(),
     Column("attempt", Integer, nullable=False),
+    # Null for the upload's own work. A challenge's calls are none of its answers': they count in no score.
+    Column("challenge_id", UUID(as_uuid=True), ForeignKey("challenges.id"), index=True),
     Column("unit", Text),
     Column("provider", Text, nullable=False),
     Column("credential", Text),

@@ -7,6 +7,7 @@ What to keep out: frames for reporting (`reporting`), lists for people (`listing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 from uuid import UUID
@@ -45,10 +46,13 @@ def save_transcript(connection: Connection, upload_id: UUID, transcript: Transcr
     )
 
 
-def load_transcript(engine: Engine, upload_id: UUID) -> Transcript:
-    """The upload's current transcript."""
+def load_transcript(engine: Engine, upload_id: UUID, transcription_id: UUID | None = None) -> Transcript:
+    """The upload's current transcript, or the one named."""
+    which = _current(conversation_transcriptions, upload_id)
+    if transcription_id is not None:
+        which = select(conversation_transcriptions).where(conversation_transcriptions.c.id == transcription_id)
     with transaction(engine) as connection:
-        return decode_transcript(connection.execute(_current(conversation_transcriptions, upload_id)).one())
+        return decode_transcript(connection.execute(which).one())
 
 
 def decode_transcript(row: Row[Any]) -> Transcript:
@@ -74,7 +78,7 @@ def save_extraction(connection: Connection, upload_id: UUID, attempt: int, extra
             insert(question_answers), [{**shared, **_answer_row(answer)} for answer in extraction.answers]
         )
     for call in extraction.calls:
-        _save_call(connection, upload_id, attempt, call)
+        save_call(connection, upload_id, attempt, call)
 
 
 def load_extraction(engine: Engine, upload_id: UUID) -> Extraction:
@@ -82,13 +86,11 @@ def load_extraction(engine: Engine, upload_id: UUID) -> Extraction:
     with transaction(engine) as connection:
         answers = connection.execute(_current(question_answers, upload_id).order_by(question_answers.c.question_id))
         rows = list(answers)
-        last = select(func.max(extraction_attempts.c.attempt)).where(extraction_attempts.c.upload_id == upload_id)
+        own = and_(extraction_attempts.c.upload_id == upload_id, extraction_attempts.c.challenge_id.is_(None))
+        last = select(func.max(extraction_attempts.c.attempt)).where(own)
         calls = connection.execute(
             select(extraction_attempts)
-            .where(
-                extraction_attempts.c.upload_id == upload_id,
-                extraction_attempts.c.attempt == last.scalar_subquery(),
-            )
+            .where(own, extraction_attempts.c.attempt == last.scalar_subquery())
             .order_by(extraction_attempts.c.called_at, extraction_attempts.c.id)
         ).all()
     return Extraction(
@@ -96,6 +98,13 @@ def load_extraction(engine: Engine, upload_id: UUID) -> Extraction:
         calls=tuple(_call(row) for row in calls),
         catalogue_version=rows[0].catalogue_version if rows else "",
     )
+
+
+def load_answers(engine: Engine, answer_ids: Sequence[str]) -> tuple[Answer, ...]:
+    """The answers of these ids that are still there, current or not, by question."""
+    wanted = select(question_answers).where(question_answers.c.id.in_([UUID(id_) for id_ in answer_ids]))
+    with transaction(engine) as connection:
+        return tuple(_answer(row) for row in connection.execute(wanted.order_by(question_answers.c.question_id)))
 
 
 def save_scores(connection: Connection, upload_id: UUID, scores: Scores) -> None:
@@ -144,12 +153,16 @@ def _answer(row: Row[Any]) -> Answer:
     )
 
 
-def _save_call(connection: Connection, upload_id: UUID, attempt: int, call: ProviderCall) -> None:
+def save_call(
+    connection: Connection, upload_id: UUID, attempt: int, call: ProviderCall, challenge_id: UUID | None = None
+) -> None:
     """The call's row: what became of its claims on the row the desk settled, else a row of its own."""
     row = {**asdict(call), "n_claims_dropped": call.n_claims_dropped or {}}
     if call.id is None:
         del row["id"]
-    statement = postgresql.insert(extraction_attempts).values(upload_id=upload_id, attempt=attempt, **row)
+    statement = postgresql.insert(extraction_attempts).values(
+        upload_id=upload_id, attempt=attempt, challenge_id=challenge_id, **row
+    )
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=[extraction_attempts.c.id],

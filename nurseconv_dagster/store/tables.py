@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy Core: the contract that users query.
 
-What lives here: every table of the app's database but those of hosted models and of access (`provider_tables`,
-`access_tables`, reached from here so that `metadata` is whole). A test compares Alembic's migrations with it.
+What lives here: every table of the app's database but those of hosted models, of quality and of access
+(`provider_tables`, `quality_tables`, `access_tables`, reached from here so that `metadata` is whole). A test compares
+Alembic's migrations with it.
 When to add here: a column, together with a migration that goes forward and back.
 What to keep out: queries.
 """
@@ -13,11 +14,12 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from nurseconv_dagster.store import access_tables, columns, provider_tables  # noqa: F401 - the first, to be in metadata
+from nurseconv_dagster.store import access_tables, columns, provider_tables, quality_tables  # noqa: F401 - for metadata
 from nurseconv_dagster.store.columns import moment, one_of, row_id, upload_id
 
 metadata = columns.metadata
 extraction_attempts = provider_tables.extraction_attempts
+evaluations = quality_tables.evaluations
 
 STATUSES = ("pending", "processing", "completed", "failed", "rejected", "cancelled", "erased")
 STAGES = ("uploads", "transcriptions", "answers", "scores", "done")
@@ -153,6 +155,8 @@ question_answers = Table(
     Column("catalogue_version", Text, nullable=False),
     Column("processing_time_s", Float, nullable=False),
     Column("hops", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("signs", JSONB(none_as_null=True)),
+    Column("confidence_version", Text),
     moment("created_at", required=True),
     UniqueConstraint("upload_id", "question_id", "run_no"),
     Index("uq_question_answers_current", "upload_id", "question_id", unique=True, postgresql_where=text("is_current")),

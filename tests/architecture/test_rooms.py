@@ -158,7 +158,7 @@ def _loaded(what: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("room", ["intake", "speech", "extraction", "scoring"])
+@pytest.mark.parametrize("room", ["intake", "speech", "extraction", "scoring", "evaluation"])
 def test_a_plain_room_can_be_imported_without_dagster(room: str) -> None:
     """The import contracts read the source; this asks the interpreter."""
     code = (

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurseconv_dagster.errors import CatalogueError
+from nurseconv_dagster.extraction import confidence
 from nurseconv_dagster.extraction.confidence import DOUBTS, Signs, Weights, load_weights, score_confidence
 
 FIRST = Weights(
@@ -61,5 +62,28 @@ def test_every_doubt_lowers_confidence(doubt: str) -> None:
 def test_weights_of_a_wrong_file_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "weights.yaml"
     file.write_text('version: "9"\nweights: {grade: 1.5}\ndoubts: {}\n', encoding="utf-8")
-    with pytest.raises(CatalogueError, match="weights"):
+    with pytest.raises(CatalogueError, match="CONFIDENCE_FILE, line 2: weights must be exactly grade, acoustic"):
         load_weights(file)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("provider: 0.45", "provider: yes"),
+        ("provider: 0.45", "provider: 45"),
+        ("provider: 0.45", "provider: 0.45\n  provider: 0.45"),
+        ('version: "2"', ""),
+        ("doubts:", "doubt:"),
+    ],
+)
+def test_a_file_with_a_slip_is_refused_with_its_line(tmp_path: Path, wrong: str, reason: str) -> None:
+    shipped = (Path(confidence.__file__).with_name("confidence.yaml")).read_text(encoding="utf-8")
+    file = tmp_path / "weights.yaml"
+    file.write_text(shipped.replace(wrong, reason), encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"CONFIDENCE_FILE, line \d+: "):
+        load_weights(file)
+
+
+def test_a_missing_file_is_named_by_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="CONFIDENCE_FILE cannot be read"):
+        load_weights(tmp_path / "nowhere.yaml")

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
-from nurseconv_dagster.resources.extractors import veil_for
+from nurseconv_dagster.resources.extractors import Asking, veil_for
 from nurseconv_dagster.settings import Settings
-from nurseconv_dagster.store.claims import Claim
 from tests.fakes.talks import typed
 
 TALK = typed("nurse: What is your name?", "patient: My name is Rosa Alvarez. My number is 503-555-0160.")
 
 
 def veiled(home: Path, upload: int = 1) -> str:
-    claim = Claim(UUID(int=upload), 1, "run", "answers", UUID(int=9), "text", "key", None, None, None, None, None)
-    return veil_for(Settings(_env_file=None, nurseconv_home=home), claim)(TALK).transcript.full_text
+    asking = Asking(UUID(int=upload), attempt=1, unit=None, nurse_id=None, encounter_id=None, profile=None)
+    return veil_for(Settings(_env_file=None, nurseconv_home=home), asking)(TALK).transcript.full_text
 
 
 def test_surrogates_stay_the_same_in_one_home(tmp_path: Path) -> None:

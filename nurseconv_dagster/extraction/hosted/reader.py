@@ -59,7 +59,7 @@ class HostedReader:
             privacy: `PROVIDER_PRIVACY` in force: "deidentify" or "cleared".
             veil: put over the transcript before it is sent; null only where the words may leave as they are.
             provider_timeout_s: for all calls of one `propose()` together, so that time is left for the next provider.
-            pass_: "second" asks in other words, for comparison with the first.
+            pass_: in which of the two wordings it asks; `again()` asks in the other one.
             sleep: waits so many seconds.
 
         Raises:
@@ -107,7 +107,7 @@ class HostedReader:
             privacy=self._privacy,
             veil=self._veil,
             provider_timeout_s=self._provider_timeout_s,
-            pass_=SECOND,
+            pass_=SECOND if self._pass == FIRST else FIRST,
             sleep=self._patience.sleep,
         )
 

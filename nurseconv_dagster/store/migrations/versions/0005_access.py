@@ -1,7 +1,7 @@
 """Who may: keys of the API, sessions of the pages, rate limits.
 
 Revision: 0005
-Before: 0003
+Before: 0004
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from nurseconv_dagster.store.roles import API_ROLE
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurseconv_dagster.errors import SettingsError
-from nurseconv_dagster.operations.evaluation import Case, Comparison, compare_answers, evaluate, token_f1
-from nurseconv_dagster.operations.evaluation_report import Tally, render_report, tally_by_question, tally_by_state
-from nurseconv_dagster.operations.references import Reference, ReferenceAnswer, load_references
-from nurseconv_dagster.operations.word_errors import count_word_errors, word_error_rate
+from nurseconv_dagster.evaluation.comparing import Case, Comparison, compare_answers, evaluate, token_f1
+from nurseconv_dagster.evaluation.references import Reference, ReferenceAnswer, load_references
+from nurseconv_dagster.evaluation.tables import render_report
+from nurseconv_dagster.evaluation.tallies import Tally, tally_by_question, tally_by_state
+from nurseconv_dagster.evaluation.word_errors import count_word_errors, word_error_rate
 
 VOCABULARY = ["no", "pain", "four", "ten", "milligrams", "aspirin", "the", "left", "daily"]
 WORDS = st.lists(st.sampled_from(VOCABULARY), max_size=8).map(" ".join)
@@ -263,7 +264,7 @@ def case(
         {"question_id": id_, "state": state, "answer_text": "penicillin", "answer_value": None}
         for id_, state in (given or {}).items()
     ]
-    return Case(reference, heard, rows)
+    return Case(reference, heard, rows, is_typed=file.endswith(".txt"))
 
 
 TYPED = case("typed", "b c", "x y", file="note.txt")

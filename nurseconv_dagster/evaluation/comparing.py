@@ -15,15 +15,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from nurseconv_dagster.evaluation.references import Reference, ReferenceAnswer
+from nurseconv_dagster.evaluation.word_errors import WordErrors, count_word_errors
 from nurseconv_dagster.extraction.answers import STATES_WITH_EVIDENCE, State
 from nurseconv_dagster.extraction.tokens import norms, tokenise
-from nurseconv_dagster.operations.references import Reference, ReferenceAnswer
-from nurseconv_dagster.operations.word_errors import WordErrors, count_word_errors
 
 AGREEMENT = 0.5  # share of words or fields from which an answer counts as the expected one
+STATED: frozenset[State] = frozenset({"answered", "denied"})  # what has a confidence that says "this is right"
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -34,12 +35,19 @@ class Case:
     Args:
         reference: what is right.
         full_text: the transcript; null when there is none (refused, failed).
-        answers: rows with `question_id`, `state`, `answer_text` and `answer_value`.
+        answers: rows with `question_id`, `state`, `answer_text` and `answer_value`; for calibration `confidence_score`,
+            for a fit `signs`.
+        is_typed: nobody transcribed it.
+        n_claims_made: by the providers that answered.
+        claims_dropped: of them, by reason.
     """
 
     reference: Reference
     full_text: str | None
     answers: Sequence[Mapping[str, Any]]
+    is_typed: bool = False
+    n_claims_made: int = 0
+    claims_dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ class Comparison:
         fn: 1 for an expected answer that is missing or wrong.
         text_f1: 0..1, words in common; null unless both hold an answer and a text.
         value_share: 0..1, share of the expected value's fields that are equal; null when no value is expected.
+        confidence: of the system's answer, 0..1; null where it stated nothing.
+        signs: what the confidence was weighed from, by name; null where it is not known.
     """
 
     question_id: str
@@ -64,6 +74,8 @@ class Comparison:
     fn: int
     text_f1: float | None
     value_share: float | None
+    confidence: float | None = None
+    signs: Mapping[str, float | None] | None = None
 
     @property
     def state_ok(self) -> bool:
@@ -77,11 +89,16 @@ class Evaluation:
 
     Args:
         comparisons: by the conversation's name; damaged ones are left out.
-        words: by the conversation's name; typed texts are left out, nobody transcribed them.
+        words: by the conversation's name; typed texts are left out, nobody transcribed them, and conversations whose
+            reference holds no transcript.
+        n_claims_made: by the providers that answered.
+        claims_dropped: of them, by reason: nothing in the transcript supports them.
     """
 
     comparisons: dict[str, tuple[Comparison, ...]]
     words: dict[str, WordErrors]
+    n_claims_made: int = 0
+    claims_dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def all_comparisons(self) -> tuple[Comparison, ...]:
@@ -99,6 +116,11 @@ class Evaluation:
         """Of the questions without an answer, those that the system answered all the same."""
         unanswerable = [one for one in self.all_comparisons if one.expected_state not in STATES_WITH_EVIDENCE]
         return _ratio(sum(one.fp for one in unanswerable), len(unanswerable))
+
+    @property
+    def unsupported_rate(self) -> float | None:
+        """Of the claims made, those that the transcript does not support; none of them became an answer."""
+        return _ratio(sum(self.claims_dropped.values()), self.n_claims_made)
 
     @property
     def state_accuracy(self) -> float | None:
@@ -157,6 +179,8 @@ def _compare(question_id: str, expected: ReferenceAnswer, row: Mapping[str, Any]
         fn=int(is_expected and not is_right),
         text_f1=text_f1,
         value_share=value_share,
+        confidence=row.get("confidence_score") if state in STATED else None,
+        signs=row.get("signs") if state in STATED else None,
     )
 
 
@@ -195,7 +219,7 @@ def evaluate(cases: Iterable[Case], *, counts_words: bool = True) -> Evaluation:
         SettingsError: permanent; words are to be counted and the extra is not installed.
     """
     whole = [case for case in cases if case.reference.outcome != "damaged"]
-    spoken = [case for case in whole if counts_words and not case.reference.file.endswith(".txt")]
+    spoken = [case for case in whole if counts_words and not case.is_typed and case.reference.has_transcript]
     return Evaluation(
         comparisons={
             case.reference.name: tuple(compare_answers(case.reference.answers, case.answers).values()) for case in whole
@@ -203,6 +227,8 @@ def evaluate(cases: Iterable[Case], *, counts_words: bool = True) -> Evaluation:
         words={
             case.reference.name: count_word_errors(case.reference.full_text, case.full_text or "") for case in spoken
         },
+        n_claims_made=sum(case.n_claims_made for case in whole),
+        claims_dropped=sum((Counter(case.claims_dropped) for case in whole), Counter()),
     )
 
 

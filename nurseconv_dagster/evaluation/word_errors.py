@@ -2,7 +2,7 @@
 
 What lives here: `count_word_errors()`, `word_error_rate()`.
 When to add here: the normaliser of another language.
-What to keep out: answers (`evaluation.py`).
+What to keep out: answers (`comparing.py`).
 """
 
 from __future__ import annotations
