@@ -13,6 +13,8 @@
     |   +-- ProviderUnavailableError  a hosted model cannot be reached or fails
     |   +-- BreakerOpenError       a provider is left alone for a while after failing
     |   +-- BudgetSpentError       the money set aside for hosted models is used up
+    |   +-- TooManyRequestsError   a caller of the API comes too often
+    |   +-- IdentityProviderError  the hospital's login does not answer as one should
     +-- PermanentError             trying again, unchanged, cannot help
         +-- SettingsError          a setting has a value that is not allowed
         +-- AlreadyTakenError      another program serves this home or listens on this address
@@ -27,16 +29,17 @@
         +-- ProviderRequestError   a hosted model refuses the request itself
         +-- ContextTooLongError    the transcript is longer than the model takes
         +-- ProviderReplyError     a hosted model's reply cannot be used
+        +-- KeyRefusedError        a request without a key or session that counts
+        +-- ScopeMissingError      the caller may not do this
+        +-- RequestRefusedError    a request says something that cannot be done
 
-What lives here: the tree, and `VERDICTS`, what each leaf means to Dagster and to an HTTP caller.
+What lives here: the tree. What each leaf means to Dagster and to an HTTP caller is in `verdicts`.
 When to add here: when a caller must tell a new failure apart. Add the leaf, its row in `VERDICTS`, and a raise.
 What to keep out: outcomes that are results, not failures (`no_speech`, refusals of a file): those are values.
 Messages carry ids, counts and settings; never a conversation's words, a person's name or a file name.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 
 class NurseconvError(Exception):
@@ -56,9 +59,19 @@ class NurseconvError(Exception):
 
 
 class TransientError(NurseconvError):
-    """Trying the same again later can help."""
+    """Trying the same again later can help.
+
+    Args:
+        message: as above.
+        code: as above.
+        retry_after_s: seconds to wait, where somebody knows; else null.
+    """
 
     code = "transient"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class PermanentError(NurseconvError):
@@ -98,31 +111,15 @@ class MartsBusyError(TransientError):
 
 
 class ProviderRateLimitedError(TransientError):
-    """A hosted model asks for fewer calls.
-
-    Args:
-        retry_after_s: seconds it told us to wait; null when it did not say.
-    """
+    """A hosted model asks for fewer calls; `retry_after_s` is what it told us to wait."""
 
     code = "provider_rate_limited"
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
 
 class ProviderQuotaError(TransientError):
-    """A hosted model's quota or credit is used up; waiting seconds does not help.
-
-    Args:
-        retry_after_s: seconds until it is full again; null when the provider did not say.
-    """
+    """A hosted model's quota or credit is used up; `retry_after_s` is when it is full again."""
 
     code = "provider_quota"
-
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class ProviderTimeoutError(TransientError):
@@ -147,6 +144,18 @@ class BudgetSpentError(TransientError):
     """The money set aside for hosted models is used up for now."""
 
     code = "budget_spent"
+
+
+class TooManyRequestsError(TransientError):
+    """This caller comes too often; `retry_after_s` is when the next request is taken."""
+
+    code = "too_many_requests"
+
+
+class IdentityProviderError(TransientError):
+    """The hospital's login does not answer as one should."""
+
+    code = "identity_provider"
 
 
 class SettingsError(PermanentError):
@@ -227,42 +236,19 @@ class ProviderReplyError(PermanentError):
     code = "provider_reply"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an error means at the two edges of the product.
+class KeyRefusedError(PermanentError):
+    """The request has no key or session, or one that does not count (any more)."""
 
-    Args:
-        retry: whether Dagster may retry the step (`Failure.allow_retries`).
-        http_status: the status an HTTP caller gets.
-    """
-
-    retry: bool
-    http_status: int
+    code = "key_refused"
 
 
-VERDICTS: dict[type[NurseconvError], Verdict] = {
-    StoreUnavailableError: Verdict(retry=True, http_status=503),
-    VaultUnavailableError: Verdict(retry=True, http_status=503),
-    LeaseLostError: Verdict(retry=False, http_status=409),
-    UploadBusyError: Verdict(retry=False, http_status=409),
-    MartsBusyError: Verdict(retry=True, http_status=503),
-    ProviderRateLimitedError: Verdict(retry=True, http_status=503),
-    ProviderQuotaError: Verdict(retry=True, http_status=503),
-    ProviderTimeoutError: Verdict(retry=True, http_status=504),
-    ProviderUnavailableError: Verdict(retry=True, http_status=503),
-    BreakerOpenError: Verdict(retry=True, http_status=503),
-    BudgetSpentError: Verdict(retry=False, http_status=503),
-    SettingsError: Verdict(retry=False, http_status=500),
-    AlreadyTakenError: Verdict(retry=False, http_status=500),
-    CatalogueError: Verdict(retry=False, http_status=500),
-    WeightsMissingError: Verdict(retry=False, http_status=500),
-    ModelError: Verdict(retry=False, http_status=500),
-    UnknownUploadError: Verdict(retry=False, http_status=404),
-    IdentityConflictError: Verdict(retry=False, http_status=409),
-    BuildError: Verdict(retry=False, http_status=500),
-    SchemaError: Verdict(retry=False, http_status=500),
-    ProviderAuthError: Verdict(retry=False, http_status=502),
-    ProviderRequestError: Verdict(retry=False, http_status=502),
-    ContextTooLongError: Verdict(retry=False, http_status=502),
-    ProviderReplyError: Verdict(retry=False, http_status=502),
-}
+class ScopeMissingError(PermanentError):
+    """The caller is known but may not do this."""
+
+    code = "scope_missing"
+
+
+class RequestRefusedError(PermanentError):
+    """The request is well-formed and says something that cannot be done."""
+
+    code = "request_refused"

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nurseconv_dagster.errors import SettingsError
+from nurseconv_dagster.old_names import OldNames
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium", "large")
 AUDIO_FORMATS = ("mp3", "wav", "m4a", "ogg", "flac", "webm")
@@ -43,6 +44,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=False
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the program says, then the environment, then `.env`, then either of them under an old name."""
+        return init_settings, env_settings, dotenv_settings, OldNames(settings_cls, env_settings, dotenv_settings)
 
     # place
     nurseconv_home: Path = Path(".nurseconv")
@@ -101,6 +114,15 @@ class Settings(BaseSettings):
     stale_after_s: float = Field(7200.0, gt=0)
     max_attempts: int = Field(3, ge=1, le=20)
 
+    # api
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=1, le=65535)
+    workers: int = Field(4, ge=1, le=64)
+    cors_origins: CommaList = ()
+    rate_limit: int = Field(120, ge=0)
+    oidc_issuer: str = ""
+    oidc_client_id: str = Field("", validate_default=True)
+    oidc_client_secret: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     # secrets
@@ -131,6 +153,25 @@ class Settings(BaseSettings):
             return value
         raise ValueError(f"allowed: {', '.join(WHISPER_SIZES)}, or a folder that exists and holds a CTranslate2 model")
 
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _known_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[^\s/*]+", origin) for origin in value):
+            raise ValueError(
+                "allowed: addresses without a path such as https://reports.example.org, separated by commas; no *"
+            )
+        return value
+
+    @field_validator("rate_limit", mode="before")
+    @classmethod
+    def _per_minute(cls, value: object) -> object:
+        return re.sub(r"\s*/\s*min(ute)?$", "", value.strip()) if isinstance(value, str) else value
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
@@ -144,6 +185,20 @@ class Settings(BaseSettings):
         if value and not re.match(r"https?://[^\s/]+", value):
             raise ValueError("allowed: an address such as http://127.0.0.1:8080/v1, or nothing for the provider's own")
         return value.rstrip("/")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _trusted_issuer(cls, value: str) -> str:
+        if value and not re.match(r"https://[^\s/]+|http://(127\.0\.0\.1|localhost)\b", value):
+            raise ValueError("allowed: an address with https, exactly as the provider calls itself, or nothing")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _known_client(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuer") and not value:
+            raise ValueError("with OIDC_ISSUER set, write here what that provider calls this installation")
+        return value
 
     @field_validator("upload_dir")
     @classmethod

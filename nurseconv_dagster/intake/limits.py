@@ -1,6 +1,6 @@
 """What intake is willing to take: one plain value that the settings fill.
 
-What lives here: `Limits`.
+What lives here: `Limits`, `limits_of()`.
 When to add here: a bound that the door or the decoder must respect.
 What to keep out: reading the environment (settings does that); the refusals themselves.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nurseconv_dagster.settings import AUDIO_FORMATS
+from nurseconv_dagster.settings import AUDIO_FORMATS, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,12 @@ class Limits:
     max_sample_rate_hz: int = 384_000
     max_memory_bytes: int = 3 * 1024**3
     max_lost_fraction: float = 0.5
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What the settings allow."""
+    return Limits(
+        max_file_size_bytes=settings.max_file_size,
+        allowed_formats=settings.allowed_audio_formats,
+        max_duration_s=settings.max_duration_s,
+    )

@@ -19,6 +19,7 @@ from uuid import UUID
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
+from nurseconv_dagster.operations.key_commands import keys_app
 from nurseconv_dagster.operations.quality_commands import commands as quality_commands
 from nurseconv_dagster.operations.readiness import ready
 from nurseconv_dagster.settings import HOSTED, load_settings
@@ -37,6 +38,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(quality_commands)
+
+
+app.add_typer(keys_app, name="keys")
+audit_app = typer.Typer(help="The log of who did what to which upload.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(audit_app, name="audit")
 
 
 class Format(StrEnum):
@@ -107,6 +113,17 @@ def up(
     from nurseconv_dagster.operations.serve import serve
 
     raise typer.Exit(serve(load_settings(), host, port))
+
+
+@app.command()
+def api() -> None:
+    """Serve the REST API and the review pages alone, at HOST and PORT with WORKERS processes. No Dagster needed."""
+    from nurseconv_dagster.operations.api_server import serve_api
+    from nurseconv_dagster.operations.home import prepare_store
+
+    settings = load_settings()
+    prepare_store(settings)
+    serve_api(settings)
 
 
 @app.command()
@@ -222,6 +239,14 @@ def doctor(
     from nurseconv_dagster.operations.doctor import examine
 
     raise typer.Exit(examine(load_settings(), definitions=definitions))
+
+
+@audit_app.command()
+def verify() -> None:
+    """Recompute the chain of the audit log. Exit code 0 when every row fits, 1 when one was changed or is missing."""
+    from nurseconv_dagster.operations.audit_report import verify_audit
+
+    raise typer.Exit(verify_audit(load_settings()))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from pathlib import Path
 import typer
 
 from nurseconv_dagster.errors import NurseconvError
-from nurseconv_dagster.operations.driver import daemon_is_alive
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
 from nurseconv_dagster.operations.hosted import describe_privacy, describe_spending
@@ -141,7 +140,7 @@ def _hosted_models(settings: Settings) -> str:
 
 def _daemon(settings: Settings) -> str:
     engine = open_engine(app_url(settings))
-    alive = daemon_is_alive(engine, settings)
+    alive = listings.daemon_is_alive(engine, settings.reconcile_every_s)
     engine.dispose()
     return "running" if alive else "not running; `nurseconv ingest` does the work itself, `nurseconv up` starts it"
 

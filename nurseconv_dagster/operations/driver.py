@@ -1,6 +1,6 @@
 """The work without a daemon: the same definitions, sensors and jobs, evaluated here until nothing is due.
 
-What lives here: `drive()`, `run_job()`, `daemon_is_alive()`, and what becomes of runs whose process is gone.
+What lives here: `drive()`, `run_job()`, and what becomes of runs whose process is gone.
 When to add here: nothing; a trigger belongs in `automation`, where the daemon finds it too.
 What to keep out: what people see (progress, reports).
 """
@@ -12,11 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine
 
 from nurseconv_dagster.errors import UploadBusyError
 from nurseconv_dagster.settings import Settings
@@ -27,12 +25,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions, RunRequest
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def daemon_is_alive(engine: Engine, settings: Settings) -> bool:
-    """Whether a daemon has said so lately; then it does the work and nobody else."""
-    beat = listings.last_beats(engine).get(listings.DAEMON)
-    return beat is not None and (datetime.now(UTC) - beat).total_seconds() < 2 * settings.reconcile_every_s + 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ def drive(settings: Settings, on_run: Callable[[str, bool], None] = lambda job, 
 
     with _alone(settings), DagsterInstance.get() as instance:
         keep_connections(instance)
-        if not daemon_is_alive(StoreResource().engine, settings):
+        if not listings.daemon_is_alive(StoreResource().engine, settings.reconcile_every_s):
             _bury(instance)
         return _drive(defs, instance, on_run)
 

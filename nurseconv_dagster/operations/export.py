@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nurseconv_dagster.exports.files import TABLES, ExportFile, Unavailable, export_uploads
-from nurseconv_dagster.resources.catalogues import read_catalogue
+from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, open_engine
 

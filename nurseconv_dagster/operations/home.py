@@ -1,6 +1,7 @@
 """The home: the folder of everything that persists on one machine, and the environment its processes need.
 
-What lives here: `prepare_home()` (folders, server, schema, Dagster's instance, dbt's manifest) and `environment()`.
+What lives here: `prepare_home()` (folders, server, schema, Dagster's instance, dbt's manifest), `prepare_store()`, its
+part that needs no Dagster, and `environment()`.
 When to add here: another thing that must exist before anything can run.
 What to keep out: running anything in it (driver, serve).
 """
@@ -40,21 +41,31 @@ def prepare_home(settings: Settings) -> None:
     Raises:
         SettingsError, StoreUnavailableError, BuildError: says which part and what to do.
     """
+    prepare_store(settings)
     home = settings.home
-    for folder in (home, settings.vault_dir, home / "dagster"):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / "dagster").mkdir(exist_ok=True, mode=0o700)
     settings.bucket_dir.mkdir(parents=True, exist_ok=True, mode=0o777 if settings.upload_dir else 0o700)
-    if not settings.database_url:
-        ensure_server(home)
     _ensure_dagster_database(settings)
-    engine = open_engine(app_url(settings))
-    migrate(engine)
-    engine.dispose()
     os.environ.update(environment(settings))
     instance_file = home / "dagster" / "dagster.yaml"
     if not instance_file.exists():
         shutil.copy(PROJECT / "dagster.yaml", instance_file)
     ensure_manifest()
+
+
+def prepare_store(settings: Settings) -> None:
+    """The part that needs no Dagster: home, vault, a database server at the right schema. Enough for the API.
+
+    Raises:
+        SettingsError, StoreUnavailableError: says which part and what to do.
+    """
+    for folder in (settings.home, settings.vault_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not settings.database_url:
+        ensure_server(settings.home)
+    engine = open_engine(app_url(settings))
+    migrate(engine)
+    engine.dispose()
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
 from nurseconv_dagster.intake.arrivals import Accepted
-from nurseconv_dagster.operations.driver import daemon_is_alive, drive
+from nurseconv_dagster.operations.driver import drive
 from nurseconv_dagster.operations.hosted import describe_privacy
 from nurseconv_dagster.operations.watch import watching
 from nurseconv_dagster.resources.intakes import IntakeResource
@@ -66,7 +66,7 @@ def retry_uploads(settings: Settings, upload_id: UUID | None, stage: str) -> int
 
 def work_or_wait(settings: Settings, engine: Engine, ids: Sequence[UUID], *, wait: bool) -> None:
     """Does all the work when no daemon runs; with one, waits for these uploads when asked to."""
-    if not daemon_is_alive(engine, settings):
+    if not listings.daemon_is_alive(engine, settings.reconcile_every_s):
         with watching(engine):
             driven = drive(settings)
         if not driven.is_reported:

@@ -12,7 +12,6 @@ from typing import Any
 
 import typer
 
-from nurseconv_dagster.operations.driver import daemon_is_alive
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store import listings, reporting
 from nurseconv_dagster.store.engine import app_url, open_engine
@@ -46,7 +45,7 @@ def read_status(settings: Settings, *, names: bool, limit: int) -> dict[str, Any
     facts = {
         "counts": listings.count_by_status(engine),
         "marts_are_current": reporting.oldest_unreported_s(engine) is None,
-        "daemon_is_alive": daemon_is_alive(engine, settings),
+        "daemon_is_alive": listings.daemon_is_alive(engine, settings.reconcile_every_s),
         "uploads": [{name: getattr(row, name) for name in columns} for row in rows],
     }
     engine.dispose()

@@ -28,10 +28,10 @@ from nurseconv_dagster.errors import (
     ProviderUnavailableError,
 )
 from nurseconv_dagster.extraction.answers import Answer, ProviderCall
-from nurseconv_dagster.resources.catalogues import read_catalogue, read_weights
 from nurseconv_dagster.resources.challenger_settings import Challenger, challenger_settings, promotion
 from nurseconv_dagster.resources.extractors import Asking, extract_with
 from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.scoring.hospital_files import read_catalogue, read_weights
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.store.budgets import ChallengeMoney

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource, ResourceDependency
 
-from nurseconv_dagster.resources.catalogues import read_catalogue, read_weights
 from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.scoring.hospital_files import read_catalogue, read_weights
 from nurseconv_dagster.settings import Settings
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from sqlalchemy import Engine
 
 from nurseconv_dagster.extraction.answers import Extraction, ProviderCall
 from nurseconv_dagster.extraction.questions import Provider
-from nurseconv_dagster.resources.catalogues import read_catalogue, read_weights
 from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.scoring.hospital_files import read_catalogue, read_weights
 from nurseconv_dagster.secret_key import derive_key
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.transcripts import Transcript

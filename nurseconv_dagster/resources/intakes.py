@@ -14,13 +14,13 @@ from dagster import ConfigurableResource, ResourceDependency
 from nurseconv_dagster.intake.arrivals import Accepted, Arrival, Kind, Recording, Refusal, Sidecar
 from nurseconv_dagster.intake.door import accept
 from nurseconv_dagster.intake.examining import Examined, examine, read_recording, read_typed
-from nurseconv_dagster.intake.limits import Limits
+from nurseconv_dagster.intake.limits import Limits, limits_of
 from nurseconv_dagster.intake.listing import BucketFile, list_bucket, location_of, stable
 from nurseconv_dagster.intake.sidecars import load_sidecar
 from nurseconv_dagster.intake.texts import TypedText
 from nurseconv_dagster.intake.vault import FileVault
-from nurseconv_dagster.resources.catalogues import read_catalogue
 from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 
 
@@ -37,12 +37,7 @@ class IntakeResource(ConfigurableResource[None]):
     @property
     def limits(self) -> Limits:
         """What the settings allow."""
-        settings = self.store.settings
-        return Limits(
-            max_file_size_bytes=settings.max_file_size,
-            allowed_formats=settings.allowed_audio_formats,
-            max_duration_s=settings.max_duration_s,
-        )
+        return limits_of(self.store.settings)
 
     def new_arrivals(self, now: datetime) -> Iterator[Arrival]:
         """Stable files of the bucket that have no receipt in this version yet, oldest first."""

@@ -8,8 +8,8 @@ What to keep out: formulas (scoring).
 from dagster import ConfigurableResource, ResourceDependency
 
 from nurseconv_dagster.extraction.answers import Extraction
-from nurseconv_dagster.resources.catalogues import read_catalogue, read_rubric
 from nurseconv_dagster.resources.stores import StoreResource
+from nurseconv_dagster.scoring.hospital_files import read_catalogue, read_rubric
 from nurseconv_dagster.scoring.scores import Scores
 from nurseconv_dagster.speech.transcripts import Transcript
 

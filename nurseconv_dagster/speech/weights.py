@@ -26,6 +26,7 @@ BASE_PARTS = (
 )
 BASE_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 _CONFIG_FILES = ("config.json", "tokenizer.json", "vocabulary.json")
+_HUB_NAMES = {"large": "Systran/faster-whisper-large-v3"}
 _CONNECT_TIMEOUT_S = 5.0
 _BLOCK_BYTES = 1 << 20
 
@@ -60,6 +61,21 @@ def find_weights(model: str, home: Path) -> Weights:
         return _from_folder(folder, home)
     packaged = _from_packages(home) if model == "base" else None
     return packaged or _from_hub(model)
+
+
+def are_weights_here(model: str, home: Path) -> bool:
+    """Whether `find_weights` would need no network; looks at names of files only, so that it can be asked often."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return (folder / "model.bin").is_file()
+    if model == "base" and all(_package_file(package, file) for package, file in BASE_PARTS):
+        return True
+    from huggingface_hub import try_to_load_from_cache
+
+    # faster-whisper's own list of names; importing it for one look would load the whole engine.
+    return isinstance(
+        try_to_load_from_cache(_HUB_NAMES.get(model, f"Systran/faster-whisper-{model}"), "model.bin"), str
+    )
 
 
 def _from_folder(folder: Path, home: Path) -> Weights:

@@ -1,6 +1,6 @@
 """What tables are made of: the one metadata with its naming rule, and the columns that many tables have.
 
-What lives here: `metadata`, `row_id()`, `upload_id()`, `moment()`, `one_of()`.
+What lives here: `metadata`, `row_id()`, `upload_id()`, `moment()`, `deadline()`, `one_of()`.
 When to add here: a column that a third table needs in the same form.
 What to keep out: tables (`tables`, `provider_tables`).
 """
@@ -35,6 +35,11 @@ def moment(name: str, *, required: bool = False) -> Column[object]:
     """A time; a required one is the server's clock when nothing is said."""
     default = func.clock_timestamp() if required else None
     return Column(name, DateTime(timezone=True), nullable=not required, server_default=default)
+
+
+def deadline(name: str) -> Column[object]:
+    """A time that whoever writes the row has to say."""
+    return Column(name, DateTime(timezone=True), nullable=False)
 
 
 def one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:

@@ -8,7 +8,7 @@ What to keep out: writes to the ledger, except the two wishes a person may have:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -87,8 +87,8 @@ def transcribing_seconds(engine: Engine) -> tuple[float, float]:
     found = conversation_transcriptions.c
     sums = select(func.sum(found.processing_time_s), func.sum(found.duration_s)).where(found.is_current)
     with transaction(engine) as connection:
-        spent_s, audio_s = connection.execute(sums).one().tuple()
-        return float(spent_s or 0), float(audio_s or 0)
+        row = connection.execute(sums).one()
+    return float(row[0] or 0), float(row[1] or 0)
 
 
 def count_marts(engine: Engine) -> dict[str, int]:
@@ -200,3 +200,9 @@ def last_beats(engine: Engine) -> dict[str, datetime]:
     """When each running part last said that it is alive."""
     with transaction(engine) as connection:
         return {row.name: row.beat_at for row in connection.execute(select(heartbeats))}
+
+
+def daemon_is_alive(engine: Engine, reconcile_every_s: float) -> bool:
+    """Whether a Dagster daemon has said so lately; then it does the work and nobody else."""
+    beat_at = last_beats(engine).get(DAEMON)
+    return beat_at is not None and (datetime.now(UTC) - beat_at).total_seconds() < 2 * reconcile_every_s + 15

@@ -7,6 +7,7 @@ What to keep out: creating databases or roles' passwords (operations).
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from nurseconv_dagster.errors import SchemaError
 from nurseconv_dagster.store.engine import transaction
 
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = "select pg_advisory_xact_lock(hashtext('nurseconv:migrate'))"
 
 
@@ -43,16 +45,22 @@ def check_schema(engine: Engine) -> None:
     """
     with transaction(engine) as connection:
         here = MigrationContext.configure(connection).get_current_revision()
-        need = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    need = _newest()
     if here != need:
         raise SchemaError(
             f"the database's schema is at {here or 'nothing'} and this version needs {need}; run `nurseconv migrate`."
         )
 
 
+@cache
+def _newest() -> str | None:
+    """The newest revision of this version's files, read once: probes ask each second."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 

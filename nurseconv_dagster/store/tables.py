@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy Core: the contract that users query.
 
-What lives here: every table of the app's database but those of hosted models and of quality (`provider_tables`,
-`quality_tables`, reached from here so that `metadata` is whole). A test compares Alembic's migrations with it.
+What lives here: every table of the app's database but those of hosted models, of quality and of access
+(`provider_tables`, `quality_tables`, `access_tables`, reached from here so that `metadata` is whole). A test compares
+Alembic's migrations with it.
 When to add here: a column, together with a migration that goes forward and back.
 What to keep out: queries.
 """
@@ -13,7 +14,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from nurseconv_dagster.store import columns, provider_tables, quality_tables
+from nurseconv_dagster.store import access_tables, columns, provider_tables, quality_tables  # noqa: F401 - for metadata
 from nurseconv_dagster.store.columns import moment, one_of, row_id, upload_id
 
 metadata = columns.metadata

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from nurseconv_dagster import errors
-from nurseconv_dagster.errors import VERDICTS, NurseconvError, PermanentError, TransientError
+from nurseconv_dagster.errors import NurseconvError, PermanentError, TransientError
+from nurseconv_dagster.verdicts import VERDICTS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "nurseconv_dagster"

@@ -94,6 +94,11 @@ WRONG = [
     ("LEASE_S", "0", "greater than or equal to 1"),
     ("LEASE_S", "nan", "less than or equal to 3600"),
     ("MAX_ATTEMPTS", "none", "a valid integer"),
+    ("PORT", "65536", "less than or equal to 65535"),
+    ("WORKERS", "0", "greater than or equal to 1"),
+    ("RATE_LIMIT", "fast", "a valid integer"),
+    ("CORS_ORIGINS", "*", "no *"),
+    ("CORS_ORIGINS", "https://a.example/path", "without a path"),
     ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
 ]
 
@@ -132,6 +137,28 @@ def test_a_secret_of_ones_own_is_taken_and_never_shown(monkeypatch: pytest.Monke
     monkeypatch.setenv("SECRET_KEY", "correct horse battery staple")
     assert load_settings().secret_key.get_secret_value() == "correct horse battery staple"
     assert "horse" not in repr(load_settings())
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_an_old_name_is_taken_with_a_warning_that_gives_the_new_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    old = {"ALLOWED_ORIGINS": "https://a.example,https://b.example", "RATE_LIMIT_PER_MINUTE": "60"}
+    if where == "file":
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in old.items()))
+    else:
+        for name, value in old.items():
+            monkeypatch.setenv(name, value)
+    loaded = load_settings()
+    assert (loaded.cors_origins, loaded.rate_limit) == (("https://a.example", "https://b.example"), 60)
+    assert "ALLOWED_ORIGINS is an old name" in caplog.text
+    assert "set RATE_LIMIT instead" in caplog.text
+
+
+def test_the_new_name_wins_over_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATE_LIMIT", "30/min")
+    monkeypatch.setenv("RATE_LIMIT_PER_MINUTE", "60")
+    assert load_settings().rate_limit == 30
 
 
 def test_several_wrong_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:

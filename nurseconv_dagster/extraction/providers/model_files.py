@@ -61,6 +61,15 @@ def find_reader(model: str) -> ModelFiles:
     return _from_folder(_from_hub(model), model)
 
 
+def is_reader_here(model: str) -> bool:
+    """Whether `find_reader` would need no network; looks at names of files only, so that it can be asked often."""
+    folder = BUNDLED_FOLDER if model == BUNDLED else Path(model).expanduser()
+    if folder.is_dir():
+        return any((folder / file).is_file() for file in _WEIGHTS)
+    cached = _cached(model)
+    return cached is not None and any((cached / file).is_file() for file in _WEIGHTS)
+
+
 def _from_folder(folder: Path, name: str) -> ModelFiles:
     weights = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     tokenizer = folder / "tokenizer.json"

@@ -1,9 +1,12 @@
 """Catalogue, rubric, confidence weights, read once per version of their files: a change counts from the next upload on.
 
 What lives here: `read_catalogue()`, `read_rubric()`, `read_weights()`.
-When to add here: another file that a hospital may replace.
+When to add here: another file that a hospital may replace. They stand in this room because it is the first that knows
+them.
 What to keep out: what is in the files, and whether it is right (extraction, scoring).
 """
+
+from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from nurseconv_dagster.scoring.rubric import Rubric
 
 
-def read_catalogue(settings: Settings) -> "Catalogue":
+def read_catalogue(settings: Settings) -> Catalogue:
     """The catalogue of `CATALOGUE_FILE`, or the product's own.
 
     Raises:
@@ -26,7 +29,7 @@ def read_catalogue(settings: Settings) -> "Catalogue":
     return _catalogue(settings.catalogue_file, _version(settings.catalogue_file))
 
 
-def read_rubric(settings: Settings) -> "Rubric":
+def read_rubric(settings: Settings) -> Rubric:
     """The rubric of `RUBRIC_FILE`, or the product's own.
 
     Raises:
@@ -35,7 +38,7 @@ def read_rubric(settings: Settings) -> "Rubric":
     return _rubric(settings.rubric_file, _version(settings.rubric_file))
 
 
-def read_weights(settings: Settings) -> "Weights":
+def read_weights(settings: Settings) -> Weights:
     """The weights of `CONFIDENCE_FILE`, or the product's own.
 
     Raises:
@@ -45,21 +48,21 @@ def read_weights(settings: Settings) -> "Weights":
 
 
 @lru_cache(maxsize=4)
-def _catalogue(path: Path | None, version: int) -> "Catalogue":
+def _catalogue(path: Path | None, version: int) -> Catalogue:
     from nurseconv_dagster.extraction.catalogue import load_catalogue
 
     return load_catalogue(path)
 
 
 @lru_cache(maxsize=4)
-def _rubric(path: Path | None, version: int) -> "Rubric":
+def _rubric(path: Path | None, version: int) -> Rubric:
     from nurseconv_dagster.scoring.rubric import load_rubric
 
     return load_rubric(path)
 
 
 @lru_cache(maxsize=4)
-def _weights(path: Path | None, version: int) -> "Weights":
+def _weights(path: Path | None, version: int) -> Weights:
     from nurseconv_dagster.extraction.confidence import load_weights
 
     return load_weights(path)

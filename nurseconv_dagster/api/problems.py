@@ -1,0 +1,160 @@
+"""Every error of the API as a problem document (RFC 9457), with a stable code and the correlation id.
+
+What lives here: `Problem`, and the handlers that turn errors into it.
+When to add here: a kind of error that no exception of the product stands for.
+What to keep out: which status an error has (`verdicts`).
+
+A document tells the caller what to do. It never repeats a value that was sent, and from 500 on it does not tell what
+happened inside: that is in the log, under the same correlation id.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import traceback
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from nurseconv_dagster.api.requests import correlation_id
+from nurseconv_dagster.errors import KeyRefusedError, NurseconvError, TransientError
+from nurseconv_dagster.verdicts import VERDICTS
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+# Kinds whose message in pydantic's words holds nothing of what was sent.
+_TELLING = {"missing", "extra_forbidden", "literal_error", "enum", "bool_parsing", "int_parsing", "float_parsing",
+    "string_type", "int_type", "bool_type", "dict_type", "list_type", "string_too_short", "string_too_long",
+    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "model_attributes_type"}  # fmt: skip
+
+
+class WrongField(BaseModel):
+    """One field that was not taken."""
+
+    field: str = Field(examples=["body.priority"])
+    reason: str = Field(examples=["Input should be 'normal' or 'high'"])
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do (RFC 9457)."""
+
+    type: str = Field(examples=["urn:nurseconv:problem:unknown_upload"])
+    title: str = Field(examples=["No upload has this id."])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["no upload with this id; GET /api/v1/uploads lists those you may see."])
+    code: str = Field(description="stable; docs/operations explains each", examples=["unknown_upload"])
+    correlation_id: str = Field(description="also in the header X-Request-ID and in our log")
+    fields: list[WrongField] | None = Field(None, description="with `invalid_request`: which, without their values")
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    *,
+    fields: list[WrongField] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The response for one problem."""
+    document = Problem(
+        type=f"urn:nurseconv:problem:{code}", title=title, status=status, detail=detail, code=code,
+        correlation_id=correlation_id(), fields=fields,
+    )  # fmt: skip
+    return JSONResponse(document.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route's `responses` say about errors of its own; those that many routes share are added by `documents`.
+
+    Args:
+        statuses: HTTP statuses of errors that this route can answer with.
+    """
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def problem_of(error: NurseconvError) -> JSONResponse:
+    """The response for an error raised on purpose."""
+    status = VERDICTS[type(error)].http_status
+    title = (type(error).__doc__ or "").partition("\n")[0].partition(";")[0].rstrip(".") + "."
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(error, TransientError) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    detail = str(error) if status < HTTPStatus.INTERNAL_SERVER_ERROR else _inside(isinstance(error, TransientError))
+    return problem(status, error.code, title, detail, headers=headers)
+
+
+def unexpected(error: Exception) -> JSONResponse:
+    """The response when something happened that nobody foresaw; the log has the error's type and place."""
+    # Not its message: that may hold what a request carried.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("%s unexpected %s at %s:%s", correlation_id(), type(error).__name__, place.name, place.lineno)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "A defect of the product.", _inside(can_help=False)
+    )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """The app answers every error that a route raises with a problem document; `unexpected()` is for the rest."""
+    app.add_exception_handler(NurseconvError, _on_ours)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+async def _on_ours(request: Request, error: Exception) -> Response:
+    if (
+        isinstance(error, KeyRefusedError)
+        and request.method == "GET"
+        and "text/html" in request.headers.get("accept", "")
+    ):
+        goal = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+        return RedirectResponse(f"/login?next={goal}", HTTPStatus.SEE_OTHER)  # a person with a browser
+    assert isinstance(error, NurseconvError)  # noqa: S101 - Starlette hands over what it was registered for
+    response = problem_of(error)
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s %s: %s", correlation_id(), error.code, error)
+    return response
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    fields = [_wrong(item) for item in error.errors()]
+    names = ", ".join(sorted({item.field for item in fields}))
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "The request cannot be read.",
+        f"correct {names} and send the request again; /docs shows what is taken.", fields=fields,
+    )  # fmt: skip
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    status = HTTPStatus(error.status_code)
+    detail = {
+        HTTPStatus.NOT_FOUND: "there is nothing at this address; /docs lists what there is.",
+        HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take this method; the header Allow lists those it takes.",
+    }.get(status, "the request was not taken; /docs shows what is.")
+    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+    return problem(status, code, f"{status.phrase}.", detail, headers=dict(error.headers or {}))
+
+
+def _inside(can_help: bool) -> str:
+    then = "try again in a few seconds; if it stays, tell" if can_help else "tell"
+    return f"{then} the operator this correlation id; the log has the reason, and `nurseconv doctor` tests each part."
+
+
+def _wrong(item: Any) -> WrongField:
+    """A field and why it was not taken; neither holds what was sent unless it looks like a field's name."""
+    parts = [str(part) for part in item["loc"]]
+    safe = [part if _FIELD_NAME.fullmatch(part) or part.isdigit() else "(a field)" for part in parts]
+    reason = item["msg"] if item["type"] in _TELLING else f"not taken ({item['type']})"
+    return WrongField(field=".".join(safe), reason=reason)
