@@ -42,11 +42,11 @@ class Address:
     def _reached_at(self) -> str:
         return _REACHED_AT.get(self.host, self.host)
 
-    def check_free(self, option: str) -> None:
+    def check_free(self, other: str) -> None:
         """Nothing listens here yet.
 
         Args:
-            option: the command line's option that gives another port.
+            other: how to start on another port, with {} for it, such as "nurseconv up --port {}".
 
         Raises:
             AlreadyTakenError: something does.
@@ -64,7 +64,7 @@ class Address:
                 ) from None
             raise AlreadyTakenError(
                 f"port {self.port} of {self.host} is taken: another program listens there, perhaps another "
-                f"`nurseconv up`. Stop it, or choose another port: `nurseconv up {option} {_beside(self.port)}`."
+                f"`nurseconv up`. Stop it, or choose another port: `{other.format(_beside(self.port))}`."
             ) from None
 
     def answers(self, path: str) -> bool:

@@ -19,7 +19,8 @@ from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.keys import list_keys, make_key
 
-_DRAIN_S = 20
+DRAIN_S = 20
+"""How long requests that are under way may take once the server is told to end."""
 
 
 def serve_api(settings: Settings) -> None:
@@ -43,7 +44,7 @@ def api_command(settings: Settings) -> list[str]:
         sys.executable, "-m", "uvicorn", "nurseconv_dagster.api.app:from_environment", "--factory",
         "--host", settings.host, "--port", str(settings.port), "--workers", str(settings.workers),
         "--log-level", settings.log_level.lower(), "--no-access-log", "--no-server-header",
-        "--timeout-graceful-shutdown", str(_DRAIN_S),
+        "--timeout-graceful-shutdown", str(DRAIN_S),
     ]  # fmt: skip
 
 

@@ -101,13 +101,15 @@ def up(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
 ) -> None:
-    """Serve the Dagster UI with daemon and sensors. Files dropped into the bucket are taken in by themselves.
+    """Serve the Dagster UI with daemon and sensors, and the REST API with its pages (at HOST and PORT).
+
+    Files dropped into the bucket are taken in by themselves.
 
     Says when each part answers. Runs until Ctrl-C (or SIGTERM, SIGHUP), which ends every part; a second Ctrl-C does not
     wait for them. What was in work goes on at the next start. A part that ends by itself is started again; one that
     ends five times in a row ends everything.
 
-    Exit code 0 after a wished stop; 1 when a part could not be kept alive; 3 when the port is taken or another
+    Exit code 0 after a wished stop; 1 when a part could not be kept alive; 3 when a port is taken or another
     `nurseconv up` serves this home.
     """
     from nurseconv_dagster.operations.serve import serve

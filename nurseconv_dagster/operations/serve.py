@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 from nurseconv_dagster.errors import AlreadyTakenError, StoreUnavailableError
 from nurseconv_dagster.operations.addresses import Address, accepts
+from nurseconv_dagster.operations.api_server import DRAIN_S, api_command, api_environment, tell_first_key
 from nurseconv_dagster.operations.driver import bury_dead_runs, hand_back_work
 from nurseconv_dagster.operations.home import prepare_home
 from nurseconv_dagster.operations.hosted import describe_privacy
@@ -33,6 +34,8 @@ from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.engine import app_url, open_engine
 
 DEFINITIONS = "nurseconv_dagster.definitions"
+_OTHER_UI_PORT = "nurseconv up --port {}"
+_OTHER_API_PORT = "PORT={} nurseconv up"
 # Longer than the guard of an `up` that was killed needs to end its parts.
 _REMAINS_END_WITHIN_S = 30.0
 
@@ -46,13 +49,14 @@ def serve(settings: Settings, host: str, port: int) -> int:
     """
     try:
         with stop_signals(signal.default_int_handler), _alone(settings.home) as lock:
-            return _serve(settings, Address(host, port), lock)
+            return _serve(settings, Address(host, port), Address(settings.host, settings.port), lock)
     except KeyboardInterrupt:  # asked to stop before the first part was started, or after the last one had ended
         return 0
 
 
-def _serve(settings: Settings, ui: Address, lock: Path) -> int:
-    ui.check_free("--port")
+def _serve(settings: Settings, ui: Address, api: Address, lock: Path) -> int:
+    ui.check_free(_OTHER_UI_PORT)
+    api.check_free(_OTHER_API_PORT)
     say("preparing the home")
     prepare_home(settings)
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
@@ -60,8 +64,10 @@ def _serve(settings: Settings, ui: Address, lock: Path) -> int:
     say("results      nurseconv status | nurseconv export DIR --format csv | nurseconv url")
     say("stop         Ctrl-C (the embedded Postgres stays; `nurseconv down` stops it)")
     engine = open_engine(app_url(settings))
+    if sys.stdout.isatty():  # else it may become a log, and a log must not hold a key
+        tell_first_key(settings, engine)
     with TemporaryDirectory(prefix="nurseconv-", ignore_cleanup_errors=True) as folder:
-        reason = supervise(_parts(settings, engine, ui, Path(folder)), lock, Path(folder), say)
+        reason = supervise(_parts(settings, engine, ui, api, Path(folder)), lock, Path(folder), say)
     if reason:
         typer.echo(f"nurseconv: {reason} Everything was stopped; `nurseconv doctor` tests each part.", err=True)
         return 1
@@ -69,7 +75,7 @@ def _serve(settings: Settings, ui: Address, lock: Path) -> int:
     return 0
 
 
-def _parts(settings: Settings, engine: Engine, ui: Address, folder: Path) -> list[Part]:
+def _parts(settings: Settings, engine: Engine, ui: Address, api: Address, folder: Path) -> list[Part]:
     """In the order in which they start."""
     code, workspace, level = folder / "code.sock", folder / "workspace.yaml", settings.log_level.lower()
     workspace.write_text(f"load_from:\n  - grpc_server:\n      socket: {code}\n      location_name: {DEFINITIONS}\n")
@@ -86,9 +92,18 @@ def _parts(settings: Settings, engine: Engine, ui: Address, folder: Path) -> lis
                 "dagster-webserver", "-w", workspace, "-h", ui.host, "-p", ui.port, "--dagster-log-level", level
             ),
             needs=("code server",),
-            prepare=partial(ui.check_free, "--port"),
+            prepare=partial(ui.check_free, _OTHER_UI_PORT),
             is_ready=partial(ui.answers, "/server_info"),
             ready=f"Dagster UI ready at {ui.url}",
+        ),
+        Part(
+            name="API",
+            command=tuple(api_command(settings)),
+            environment=partial(api_environment, settings),
+            prepare=partial(api.check_free, _OTHER_API_PORT),
+            is_ready=partial(api.answers, "/ready"),
+            ready=f"API and review pages ready at {api.url}",
+            patience_s=DRAIN_S + 5.0,
         ),
         Part(
             name="daemon",
@@ -138,7 +153,7 @@ def _alone(home: Path) -> Iterator[Path]:
     except Timeout:
         raise AlreadyTakenError(
             f"another `nurseconv up` serves {home} already. Stop that one first (Ctrl-C where it runs); for a second "
-            "home beside it: NURSECONV_HOME=FOLDER nurseconv up --port 3010"
+            "home beside it: NURSECONV_HOME=FOLDER PORT=8010 nurseconv up --port 3010"
         ) from None
     with only:
         _wait_for_remains(remains)

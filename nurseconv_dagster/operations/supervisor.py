@@ -10,10 +10,11 @@ whatever it has started.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ class Part:
         is_ready: asked again and again after a start until it says true; must answer within a second or so.
         ready: what to say then; nothing when empty.
         needs: names of the parts that must be ready before this one is started.
+        environment: variables that it gets beside our own, made anew for each start.
         prepare: done before each start. A `PermanentError` ends everything, another one counts as a start that failed.
         patience_s: seconds it may take to end before it is killed.
     """
@@ -47,6 +49,7 @@ class Part:
     is_ready: Callable[[], bool] = lambda: True
     ready: str = ""
     needs: tuple[str, ...] = ()
+    environment: Callable[[], Mapping[str, str]] = dict
     prepare: Callable[[], object] = lambda: None
     patience_s: float = 10.0
 
@@ -136,7 +139,12 @@ def _look_after(one: _Kept, kept: Sequence[_Kept], say: Say, limits: Limits) -> 
 def _start(one: _Kept, say: Say, limits: Limits) -> bool:
     try:
         one.part.prepare()
-        one.process = subprocess.Popen(one.part.command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        one.process = subprocess.Popen(  # noqa: S603 - commands of ours
+            one.part.command,
+            env={**os.environ, **one.part.environment()},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     except PermanentError as error:
         raise _Unkeepable(f"{one.part.name} could not be started: {error}") from None
     except Exception as error:  # noqa: BLE001 - whatever else stands in the way may be gone at the next try

@@ -46,6 +46,13 @@ def test_a_taken_port_is_refused_at_once_with_what_to_do(tmp_path, taken_port):
     assert not (home / "postgres").exists(), "a home was made ready for nothing"
 
 
+def test_a_taken_port_of_the_api_is_refused_too(tmp_path, taken_port):
+    done = nurseconv("up", "--port", str(free_port()), NURSECONV_HOME=str(tmp_path / "home"), PORT=str(taken_port))
+    assert done.returncode == 3
+    assert f"port {taken_port} of 127.0.0.1 is taken" in done.stderr
+    assert "PORT=" in done.stderr
+
+
 def test_a_second_up_of_a_home_is_refused_at_once_on_any_port(tmp_path):
     with FileLock(tmp_path / "up.lock"):
         done = nurseconv("up", "--port", str(free_port()), NURSECONV_HOME=str(tmp_path))
@@ -80,11 +87,11 @@ def test_the_address_that_is_shown_can_be_opened_on_this_machine(host, url):
 
 
 def test_an_address_is_free_or_says_why_not(taken_port):
-    Address("127.0.0.1", free_port()).check_free("--port")
+    Address("127.0.0.1", free_port()).check_free("nurseconv up --port {}")
     with pytest.raises(AlreadyTakenError, match=f"--port {taken_port + 10}|--port {taken_port - 10}"):
-        Address("127.0.0.1", taken_port).check_free("--port")
+        Address("127.0.0.1", taken_port).check_free("nurseconv up --port {}")
     with pytest.raises(SettingsError, match=r"cannot listen on 192\.0\.2\.1"):
-        Address("192.0.2.1", free_port()).check_free("--port")
+        Address("192.0.2.1", free_port()).check_free("nurseconv up --port {}")
 
 
 def test_who_listens_but_does_not_speak_http_does_not_answer(taken_port):
@@ -94,7 +101,7 @@ def test_who_listens_but_does_not_speak_http_does_not_answer(taken_port):
 
 def test_the_help_of_up_teaches_stopping_restarting_and_exit_codes():
     words = " ".join(nurseconv("up", "--help").stdout.split())
-    for taught in ("--port", "--host", "Ctrl-C", "five times in a row", "Exit code 0", "3 when the port is taken"):
+    for taught in ("--port", "--host", "Ctrl-C", "five times in a row", "Exit code 0", "3 when a port is taken"):
         assert taught in words
 
 
@@ -120,7 +127,14 @@ class Up:
         self.said_file = folder / name
         with self.said_file.open("w") as said:
             command = [*CLI, "up", "--port", str(port)]
-            self.process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+            self.api_port = free_port()
+            self.process = subprocess.Popen(
+                command,
+                env={**os.environ, "PORT": str(self.api_port), "WORKERS": "2"},
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
 
     def said(self) -> str:
         return self.said_file.read_text()
@@ -157,6 +171,8 @@ def test_up_takes_in_stops_for_good_in_the_middle_of_a_run_and_goes_on_after_the
     started.append(up := Up(tmp_path, "first", port))
     up.wait_for(f"Dagster UI ready at http://127.0.0.1:{port}")
     up.wait_for("daemon ready")
+    up.wait_for("API and review pages ready")
+    assert Address("127.0.0.1", up.api_port).answers("/health")
     drop(home, "one.txt", note(1))
     wait_until(lambda: count("completed") == 1, up.said(), within_s=300)
     for number in range(2, 32):
