@@ -1,12 +1,13 @@
 """The vault: every content once, under its own hash, written so that a crash leaves all of it or nothing.
 
-What lives here: `FileVault` and `hash_file()`.
+What lives here: `FileVault`, `hash_file()`, and `as_unavailable()` around work on its disk.
 When to add here: what an object's life needs (put, read, verify, delete).
 What to keep out: names of files, and whose content it is (the ledger knows).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 from nurseconv_dagster.errors import VaultUnavailableError
 
 _CHUNK_BYTES = 1 << 20
+_NO_LINKS = (errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # file systems without hard links give EPERM
 _OBJECT_KEY = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
@@ -42,11 +44,17 @@ class FileVault:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @property
+    def incoming(self) -> Path:
+        """The folder for what is still being written; a file received here is taken by `put()` without copying it."""
+        return self._root / "incoming"
+
     def put(self, source: Path, content_sha256: str) -> str:
         """The object key of the stored copy; the same content twice keeps one object.
 
         Args:
-            source: the file to copy; never changed.
+            source: the file to keep; never changed. One in `incoming` becomes the object itself, under a second name,
+                and must not be written to afterwards.
             content_sha256: what its content must hash to.
 
         Raises:
@@ -55,12 +63,13 @@ class FileVault:
         """
         object_key = f"objects/{content_sha256[:2]}/{content_sha256[2:4]}/{content_sha256}"
         target = self._locate(object_key)
-        with _as_unavailable():
+        with as_unavailable():
             if target.is_file() and target.stat().st_size == source.stat().st_size:
                 return object_key
-            for folder in (self._root / "incoming", target.parent):
+            for folder in (self.incoming, target.parent):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._copy(source, target, content_sha256)
+            if target.exists() or source.parent != self.incoming or not _adopt(source, target):
+                self._copy(source, target, content_sha256)
         return object_key
 
     def path(self, object_key: str) -> Path:
@@ -82,7 +91,7 @@ class FileVault:
         Raises:
             VaultUnavailableError: transient; the object is not there or cannot be read.
         """
-        with _as_unavailable():
+        with as_unavailable():
             return hash_file(self.path(object_key))[0] == object_key.rsplit("/", 1)[-1]
 
     def delete(self, object_key: str) -> None:
@@ -92,7 +101,7 @@ class FileVault:
             VaultUnavailableError: transient; the vault cannot be written.
         """
         target = self._locate(object_key)
-        with _as_unavailable():
+        with as_unavailable():
             target.unlink(missing_ok=True)
             if target.parent.is_dir():
                 _sync_folder(target.parent)
@@ -103,9 +112,9 @@ class FileVault:
         Args:
             older_than_s: younger ones may still be growing.
         """
-        incoming, removed = self._root / "incoming", 0
-        with _as_unavailable():
-            for leftover in incoming.iterdir() if incoming.is_dir() else ():
+        removed = 0
+        with as_unavailable():
+            for leftover in self.incoming.iterdir() if self.incoming.is_dir() else ():
                 if time.time() - leftover.stat().st_mtime > older_than_s:
                     leftover.unlink(missing_ok=True)
                     removed += 1
@@ -117,7 +126,7 @@ class FileVault:
         return self._root / object_key
 
     def _copy(self, source: Path, target: Path, content_sha256: str) -> None:
-        handle, name = tempfile.mkstemp(dir=self._root / "incoming")  # mode 0600
+        handle, name = tempfile.mkstemp(dir=self.incoming)  # mode 0600
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
@@ -137,6 +146,20 @@ class FileVault:
             temporary.unlink(missing_ok=True)
 
 
+def _adopt(source: Path, target: Path) -> bool:
+    """Whether the received file is the object from now on; its first name is its receiver's to remove."""
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return error.errno == errno.EEXIST  # somebody else has just kept the same content
+    _sync_folder(target.parent)
+    return True
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename in this folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
@@ -147,7 +170,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _as_unavailable() -> Iterator[None]:
+def as_unavailable() -> Iterator[None]:
     """Turn errors of the disk into the one that callers know; the system's words name no file."""
     try:
         yield
