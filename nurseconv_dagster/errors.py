@@ -23,6 +23,7 @@
         +-- ModelError             a model is there but cannot be used
         +-- UnknownUploadError     no such upload
         +-- IdentityConflictError  the same key arrived with other bytes
+        +-- ErasedUploadError      the upload was erased for good
         +-- BuildError             the reporting tables could not be built
         +-- SchemaError            the database's schema is not the one this version needs
         +-- ProviderAuthError      a hosted model refuses the key
@@ -198,6 +199,12 @@ class IdentityConflictError(PermanentError):
     """The same idempotency key arrived before with other bytes."""
 
     code = "identity_conflict"
+
+
+class ErasedUploadError(PermanentError):
+    """The upload was erased for good."""
+
+    code = "erased"
 
 
 class BuildError(PermanentError):

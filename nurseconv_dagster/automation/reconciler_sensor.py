@@ -1,10 +1,11 @@
-"""The reconciler: puts work back that a crash has orphaned, seals the audit log, says that the daemon is alive.
+"""The reconciler: puts work back that a crash has orphaned, seals the audit log, tidies the vault, says it is alive.
 
 What lives here: `reconciler_sensor`.
 When to add here: upkeep that must happen every half minute whatever else runs.
 What to keep out: what counts as lost (store.recovery); asking for runs (the intake sensor's next tick does).
 """
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,15 +21,20 @@ from dagster import (
     sensor,
 )
 
+from nurseconv_dagster.errors import VaultUnavailableError
+from nurseconv_dagster.intake.vault import FileVault
 from nurseconv_dagster.resources.stages import RUN_KEY_TAG
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import load_settings
-from nurseconv_dagster.store import audit, listings
+from nurseconv_dagster.store import audit, erasure, listings
 from nurseconv_dagster.store.recovery import Recovered, recover
 
 # A plan is written a moment before its run exists.
 UNCLAIMED_AFTER_S = 60.0
 CLAIMS_WITHIN_S = 120.0
+# Nothing that is still being received is older: a sender who is silent for a minute is cut off.
+LEFTOVER_AFTER_S = 3600.0
+_log = logging.getLogger(__name__)
 _ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 
@@ -42,7 +48,21 @@ def reconciler_sensor(context: SensorEvaluationContext, store: StoreResource) ->
     recovered = reconcile(store, partial(run_is_alive, context.instance))
     n_sealed = audit.seal(store.engine)
     listings.beat(store.engine, listings.DAEMON, {"nurseconv": version("nurseconv"), "dagster": version("dagster")})
-    return SkipReason(f"put back {recovered.n_requeued}, gave up {recovered.n_given_up}, sealed {n_sealed} audit rows")
+    n_tidied = tidy_vault(store)
+    return SkipReason(
+        f"put back {recovered.n_requeued}, gave up {recovered.n_given_up}, sealed {n_sealed} audit rows, "
+        f"took {n_tidied} leftovers out of the vault"
+    )
+
+
+def tidy_vault(store: StoreResource) -> int:
+    """How many files nobody wants any more: objects of cut-off erasures, half-received files of killed processes."""
+    vault = FileVault(store.settings.vault_dir)
+    try:
+        return erasure.finish_erasures(store.engine, vault) + vault.remove_leftovers(LEFTOVER_AFTER_S)
+    except VaultUnavailableError as error:  # the next tick tries again; the reconciling must not wait for a disk
+        _log.warning("the vault was not tidied: %s", error)
+        return 0
 
 
 def reconcile(

@@ -1,7 +1,7 @@
 """The typed values of intake: what arrives, what it is, why it may be refused, what comes out.
 
-What lives here: `Sidecar`, `Arrival`, `Refusal`, `Recording`, `NewUpload`, `Accepted` and the door's protocols
-`Ledger` and `Vault`.
+What lives here: `Sidecar`, `Sender`, `Arrival`, `Refusal`, `Recording`, `NewUpload`, `Accepted` and the door's
+protocols `Ledger` and `Vault`.
 When to add here: a field that the door needs from every caller (sensor, command line, API).
 What to keep out: any reading of files; these are plain values.
 """
@@ -39,6 +39,19 @@ class Sidecar(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends, where that is known: what stands in receipts and the audit log, and what they may see.
+
+    Args:
+        name: the caller's, as the audit log has it.
+        units: the units whose uploads they may see; null is all of them, and the right to move an upload.
+    """
+
+    name: str
+    units: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One file or text that turned up.
 
@@ -49,8 +62,9 @@ class Arrival:
         location: the bucket path relative to the bucket; null when it did not come from the bucket.
         version: the size and mtime (or etag) of this arrival; with `location` it tells arrivals apart.
         sidecar: what the sender says about it, already validated, or the refusal that says why it could not be read.
-        idempotency_key: the caller's own, null when none.
+        idempotency_key: the caller's own, made unique to the caller; null when none.
         declared_kind: what the caller knows it is; null to decide by content.
+        sender: the caller of the API; null for bucket and command line, which the source names well enough.
     """
 
     path: Path
@@ -61,6 +75,7 @@ class Arrival:
     sidecar: Sidecar | Refusal = field(default_factory=Sidecar)
     idempotency_key: str | None = None
     declared_kind: Kind | None = None
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +85,15 @@ class Refusal:
     Args:
         code: stable, snake_case: `empty_file`, `unknown_format`, `format_not_allowed`, `too_large`, `too_long`,
             `damaged_audio`, `no_audio_stream`, `too_many_channels`, `bad_sample_rate`, `too_much_memory`, `not_utf8`,
-            `empty_text`, `bad_sidecar`, `unknown_profile`.
+            `empty_text`, `bad_sidecar`, `unknown_profile`, `erased`.
         message: what was found, what is allowed, what to do. No file name, no content.
     """
 
     code: str
     message: str
+
+
+ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +135,7 @@ class NewUpload:
     arrived_at: datetime
 
 
+# `awaiting_review`: known already, and the sender may not change it; a person decides what was meant.
 Disposition = Literal["accepted", "duplicate", "amended", "awaiting_review", "refused"]
 
 
@@ -142,6 +161,10 @@ class Vault(Protocol):
         """The object key of the stored copy; storing the same content twice keeps one object."""
         ...
 
+    def delete(self, object_key: str) -> None:
+        """Remove an object for good; one that is gone already is fine."""
+        ...
+
     def path(self, object_key: str) -> Path:
         """A readable local path of an object.
 
@@ -156,6 +179,10 @@ class Ledger(Protocol):
 
     def record_arrival(self, upload: NewUpload) -> Accepted:
         """What became of the arrival; row, receipt and amendment are written in one transaction."""
+        ...
+
+    def finish_erasures(self, vault: Vault) -> int:
+        """How many erased uploads have lost their content now; the vault keeps what another upload still holds."""
         ...
 
     def known_versions(self, locations: Iterator[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.intake.arrivals import (
+    ERASED,
     Accepted,
     Arrival,
     Kind,
@@ -77,13 +78,14 @@ def accept(
         ) from None
     sidecar = arrival.sidecar if isinstance(arrival.sidecar, Sidecar) else Sidecar()
     key = _identify(arrival, content, sidecar)
-    return ledger.record_arrival(
+    is_kept = _is_kept(arrival, content.refusal)
+    accepted = ledger.record_arrival(
         NewUpload(
             id=upload_id(key),
             identity_key=key,
             content_sha256=content.sha256,
             original_filename=clean_filename(arrival.filename),
-            object_key=vault.put(arrival.path, content.sha256) if _is_kept(arrival, content.refusal) else None,
+            object_key=vault.put(arrival.path, content.sha256) if is_kept else None,
             file_size_bytes=content.size_bytes,
             content_type=content.content_type,
             kind=content.kind,
@@ -93,6 +95,12 @@ def accept(
             arrived_at=now,
         )
     )
+    if is_kept and accepted.refusal is not None and accepted.refusal.code == ERASED:
+        ledger.finish_erasures(vault)
+    elif is_kept:
+        # Again, for an erasure of the same words in another upload may have taken the object before the row named it.
+        vault.put(arrival.path, content.sha256)
+    return accepted
 
 
 def _examine(arrival: Arrival, limits: Limits, profiles: Collection[str]) -> _Content:

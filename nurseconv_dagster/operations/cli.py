@@ -194,6 +194,22 @@ def retry(
 
 
 @app.command()
+def erase(
+    upload_ids: Annotated[list[UUID], typer.Argument(metavar="ID...", help="Ids from `nurseconv status`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+) -> None:
+    """Erase uploads for ever: recording, transcript, answers, reviews, names. Sending one again does not bring it back.
+
+    What stays is that there was an upload, when, and that it was erased. Copies in the bucket are yours to remove.
+    """
+    from nurseconv_dagster.operations.erasing import erase_uploads
+
+    if not yes:
+        typer.confirm(f"Erase {len(upload_ids)} upload(s) for ever? There is no way back.", abort=True)
+    erase_uploads(_ready(), upload_ids)
+
+
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Written into; created when missing.")],
     file_format: Annotated[

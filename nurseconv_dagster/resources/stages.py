@@ -99,7 +99,10 @@ class StageBatch:
                 f"may be a patient's. `nurseconv retry {claim.upload_id}` tries again.",
                 is_transient=True,
             )
-        self._ledger.fail(claim, failure)
+        try:
+            self._ledger.fail(claim, failure)
+        except LeaseLostError:  # erased, or taken over, while its stage failed; nothing is left to be written
+            failure = StageFailure(LeaseLostError.code, "", is_transient=False)
         self.failed[claim.upload_id] = failure.code
 
 

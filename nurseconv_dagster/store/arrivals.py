@@ -7,24 +7,27 @@ What to keep out: which work is due (planning) and everything that reads bytes (
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.errors import IdentityConflictError
-from nurseconv_dagster.intake.arrivals import Accepted, Disposition, NewUpload, Refusal, Sidecar
-from nurseconv_dagster.store import audit
+from nurseconv_dagster.intake.arrivals import ERASED, Accepted, Arrival, Disposition, NewUpload, Refusal, Sidecar, Vault
+from nurseconv_dagster.store import audit, erasure
 from nurseconv_dagster.store.engine import transaction
-from nurseconv_dagster.store.tables import STAGES
+from nurseconv_dagster.store.tables import STAGES, idempotency_keys
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import upload_receipts as receipts
+from nurseconv_dagster.store.visibility import may_see
 
 # A changed field re-runs what depends on it, from this stage on.
 _RESTARTS = {"language": "transcriptions", "profile": "answers"}
 _AMENDABLE = ("nurse_id", "encounter_id", "profile", "language", "consent", "priority")
-_GONE = Refusal("erased", "this upload was erased for good; sending it again does not bring it back.")
+_GONE = Refusal(ERASED, "this upload was erased for good; sending it again does not bring it back.")
 
 
 class ArrivalLedger:
@@ -41,23 +44,31 @@ class ArrivalLedger:
             StoreUnavailableError: transient; nothing was written.
         """
         with transaction(self._engine) as connection:
+            erasure.hold_object(connection, upload.object_key)
             if _insert_upload(connection, upload):
                 accepted = Accepted(upload.id, "refused" if upload.refusal else "accepted", upload.refusal)
             else:
                 accepted = _meet_again(connection, upload)
+            _bind_key(connection, upload)
             _insert_receipt(connection, upload, accepted)
             return accepted
 
+    def finish_erasures(self, vault: Vault) -> int:
+        """How many erased uploads have lost their content now; the vault keeps what another upload still holds."""
+        return erasure.finish_erasures(self._engine, vault)
+
     def known_versions(self, locations: Iterator[str]) -> dict[str, str]:
         """For each bucket location that has a receipt, the version (size and mtime, or etag) last taken in."""
+        wanted = {key: location for location in locations for key in (location, erasure.hide_location(location))}
         query = (
-            select(receipts.c.location, receipts.c.version)
-            .where(receipts.c.location.in_(list(locations)), receipts.c.source == "bucket")
+            select(receipts.c.location, receipts.c.version, receipts.c.received_at)
+            .where(receipts.c.location.in_(list(wanted)), receipts.c.source == "bucket")
             .distinct(receipts.c.location)
             .order_by(receipts.c.location, receipts.c.received_at.desc())
         )
         with transaction(self._engine) as connection:
-            return {row.location: row.version for row in connection.execute(query)}
+            rows = sorted(connection.execute(query), key=lambda row: row.received_at)
+        return {wanted[row.location]: row.version for row in rows}
 
 
 def _insert_upload(connection: Connection, upload: NewUpload) -> bool:
@@ -97,17 +108,61 @@ def _meet_again(connection: Connection, upload: NewUpload) -> Accepted:
         select(uploads).where(uploads.c.identity_key == upload.identity_key).with_for_update()
     ).one()
     if row.content_sha256 != upload.content_sha256:
-        raise IdentityConflictError(
-            f"this idempotency key already stands for upload {row.id} with other bytes; "
-            "send the same bytes again, or use a new key."
-        )
+        raise _conflict(row.id)
     if row.status == "erased":
+        _mark_unfinished(connection, upload)
         return Accepted(row.id, "refused", _GONE)
+    if not may_see(_units_of(upload.arrival), row.unit):
+        return Accepted(row.id, "awaiting_review")
     if upload.refusal is not None:
         return Accepted(row.id, "refused", upload.refusal)
     if row.status == "rejected" and row.stage == STAGES[0] and row.attempt == 0:
         return _reopen(connection, row, upload)
     return Accepted(row.id, _amend(connection, row, upload))
+
+
+def _mark_unfinished(connection: Connection, upload: NewUpload) -> None:
+    """The content has just been stored once more: the erasure has to take it again."""
+    connection.execute(
+        update(uploads).where(uploads.c.identity_key == upload.identity_key).values(object_key=upload.object_key)
+    )
+
+
+def _units_of(arrival: Arrival) -> frozenset[str] | None:
+    """The units that the sender may see; bucket and command line are the hospital's own and see all."""
+    return arrival.sender.units if arrival.sender else None
+
+
+def _name_of(arrival: Arrival) -> str:
+    return arrival.sender.name if arrival.sender else arrival.source
+
+
+def _bind_key(connection: Connection, upload: NewUpload) -> None:
+    """The caller's key stands for this upload from now on.
+
+    A text is told apart by its key already; a recording is its bytes, and only this finds a key used for two.
+
+    Raises:
+        IdentityConflictError: the key stands for another upload.
+    """
+    key = upload.arrival.idempotency_key
+    if key is None:
+        return
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    statement = postgresql.insert(idempotency_keys).values(key_sha256=digest, upload_id=upload.id)
+    connection.execute(statement.on_conflict_do_nothing())
+    bound: UUID = connection.execute(
+        select(idempotency_keys.c.upload_id).where(idempotency_keys.c.key_sha256 == digest)
+    ).scalar_one()
+    if bound != upload.id:
+        raise _conflict(bound)
+
+
+def _conflict(upload_id: UUID) -> IdentityConflictError:
+    return IdentityConflictError(
+        f"this idempotency key already stands for upload {upload_id} with other bytes; "
+        "send the same bytes again, or use a new key."
+    )
 
 
 def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepted:
@@ -128,23 +183,29 @@ def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepte
 def _amend(connection: Connection, row: Row[Any], upload: NewUpload) -> Disposition:
     """Metadata changes that the new sidecar asks for; the content never changes.
 
-    `unit` decides who may see an upload, so only an operator at the command line moves it; from anywhere else the
-    wish is a receipt that waits for review.
+    `unit` decides who may see an upload, so only an admin moves it, or an operator at the command line; from anywhere
+    else the wish is a receipt that waits for review.
     """
     said = _said(upload.sidecar)
     changes = {name: value for name, value in said.items() if name in _AMENDABLE and getattr(row, name) != value}
     wants_other_unit = "unit" in said and said["unit"] != row.unit
-    if wants_other_unit and upload.arrival.source == "cli":
+    if wants_other_unit and _may_move(upload.arrival):
         changes["unit"] = said["unit"]
     if changes:
         stages = [stage for name, stage in _RESTARTS.items() if name in changes]
         restart = {"restart_from": min(stages, key=STAGES.index)} if stages else {}
         values = {**changes, **restart, "updated_at": func.clock_timestamp()}
         connection.execute(update(uploads).where(uploads.c.id == row.id).values(values))
-        audit.record(connection, upload.arrival.source, "upload.amended", str(row.id), {"fields": sorted(changes)})
+        audit.record(connection, _name_of(upload.arrival), "upload.amended", str(row.id), {"fields": sorted(changes)})
     if wants_other_unit and "unit" not in changes:
         return "awaiting_review"
     return "amended" if changes else "duplicate"
+
+
+def _may_move(arrival: Arrival) -> bool:
+    if arrival.source == "api":
+        return arrival.sender is not None and arrival.sender.units is None
+    return arrival.source == "cli"
 
 
 def _said(sidecar: Sidecar) -> dict[str, Any]:
@@ -153,16 +214,17 @@ def _said(sidecar: Sidecar) -> dict[str, Any]:
 
 
 def _insert_receipt(connection: Connection, upload: NewUpload, accepted: Accepted) -> None:
-    sidecar = None if isinstance(upload.arrival.sidecar, Refusal) else _said(upload.arrival.sidecar)
-    connection.execute(
-        insert(receipts).values(
-            upload_id=accepted.upload_id,
-            source=upload.arrival.source,
-            location=upload.arrival.location,
-            version=upload.arrival.version,
-            received_by=upload.arrival.source,
-            original_filename=upload.original_filename,
-            sidecar=sidecar,
-            disposition=accepted.disposition,
-        )
-    )
+    arrival = upload.arrival
+    values: dict[str, Any] = {
+        "upload_id": accepted.upload_id,
+        "source": arrival.source,
+        "location": arrival.location,
+        "version": arrival.version,
+        "received_by": _name_of(arrival),
+        "original_filename": upload.original_filename,
+        "sidecar": None if isinstance(arrival.sidecar, Refusal) else _said(arrival.sidecar),
+        "disposition": accepted.disposition,
+    }
+    if accepted.refusal is _GONE:
+        values |= erasure.nameless_receipt(arrival.location)
+    connection.execute(insert(receipts).values(values))

@@ -94,7 +94,8 @@ class PostgresCallDesk:
             model_name=completion.model_name,
         )
         with transaction(self._engine) as connection:
-            connection.execute(row.on_conflict_do_nothing())
+            if self._hold_upload(connection, against_erasure=True):
+                connection.execute(row.on_conflict_do_nothing())
 
     def open_call(self, request: CallRequest) -> UUID:
         """The row of a call that may be made now: its breaker lets it through and its money is reserved.
@@ -139,7 +140,8 @@ class PostgresCallDesk:
     def _try_open(self, request: CallRequest) -> UUID | None:
         """The call's row, or null when the caller must wait."""
         with transaction(self._engine) as connection:
-            self._hold_upload(connection)
+            if not self._hold_upload(connection):
+                raise UnknownUploadError(f"upload {self._upload_id} is gone; no call was made for it.")
             state, now = lock_breaker(connection, request.provider, request.credential)
             n_in_flight = 0
             if not state.is_proven or state.n_failures:
@@ -165,11 +167,18 @@ class PostgresCallDesk:
                 save_breaker(connection, request.provider, request.credential, probing)
             return self._write_call(connection, request, now, expires_at)
 
-    def _hold_upload(self, connection: Connection) -> None:
-        """The upload stays until the transaction ends; waited for here, while no lock that others need is held."""
-        mine = select(uploads.c.id).where(uploads.c.id == self._upload_id).with_for_update(read=True, key_share=True)
-        if connection.execute(mine).first() is None:
-            raise UnknownUploadError(f"upload {self._upload_id} is not known; no call was made for it.")
+    def _hold_upload(self, connection: Connection, *, against_erasure: bool = False) -> bool:
+        """Whether the upload is there; its row stays until the transaction ends.
+
+        Waited for here, while no lock that others need is held.
+
+        Args:
+            against_erasure: words are about to be written, so no erasure may come between. It waits for lease renewals
+                too, which calls that only begin need not do.
+        """
+        mine = select(uploads.c.id).where(uploads.c.id == self._upload_id, uploads.c.status != "erased")
+        lock = mine.with_for_update(read=True, key_share=not against_erasure)
+        return connection.execute(lock).first() is not None
 
     def _write_call(self, connection: Connection, request: CallRequest, now: datetime, expires_at: datetime) -> UUID:
         row = insert(calls).values(

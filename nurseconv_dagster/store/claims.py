@@ -199,19 +199,13 @@ class Claims:
 
     def _cancel_asked(self, connection: Connection, upload_ids: Sequence[UUID], run_id: str) -> None:
         """A cancel is honoured here, between stages, and harms nobody else in the batch."""
-        connection.execute(
-            update(uploads)
-            .where(
-                uploads.c.id.in_(list(upload_ids)),
-                uploads.c.cancel_requested_at.is_not(None),
-                uploads.c.status.in_(("pending", "processing")),
-                or_(uploads.c.run_id.is_(None), uploads.c.run_id == run_id),
-            )
-            .values(
-                status="cancelled", lease_until=None, run_key=None,
-                updated_at=func.clock_timestamp(), processing_completed_at=func.clock_timestamp(),
-            )
-        )  # fmt: skip
+        cancel_uploads(
+            connection,
+            uploads.c.id.in_(list(upload_ids)),
+            uploads.c.cancel_requested_at.is_not(None),
+            uploads.c.status.in_(("pending", "processing")),
+            or_(uploads.c.run_id.is_(None), uploads.c.run_id == run_id),
+        )
 
     def _open_job(self, connection: Connection, row: Row[Any], stage: str) -> Claim:
         job_id: UUID = connection.execute(
@@ -259,6 +253,18 @@ def put_back(connection: Connection, which: ColumnElement[bool], **facts: Any) -
     values = {"status": "pending", "run_key": None, "run_id": None, "lease_until": None, **facts}
     statement = update(uploads).where(which).values(updated_at=func.clock_timestamp(), **values)
     return connection.execute(statement).rowcount
+
+
+def cancel_uploads(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """These uploads have reached their end by a person's wish."""
+    connection.execute(
+        update(uploads)
+        .where(*which)
+        .values(
+            status="cancelled", lease_until=None, run_key=None,
+            updated_at=func.clock_timestamp(), processing_completed_at=func.clock_timestamp(),
+        )
+    )  # fmt: skip
 
 
 def wait_alone(connection: Connection, upload_id: UUID, n_failures: int, failure: Failure) -> None:

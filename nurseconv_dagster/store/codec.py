@@ -26,6 +26,11 @@ def decode_segments(rows: list[dict[str, Any]]) -> tuple[Segment, ...]:
     )
 
 
+def decode_segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same segments as plain objects, for readers that only pass them on."""
+    return rows
+
+
 def encode_text(text: str) -> str:
     """Full text as it stands in the table."""
     return text

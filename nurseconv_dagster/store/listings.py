@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, func, select, table, text, update
+from sqlalchemy import Connection, Engine, delete, func, select, table, text, update
 from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.errors import UnknownUploadError
 from nurseconv_dagster.store import audit
+from nurseconv_dagster.store.claims import cancel_uploads
 from nurseconv_dagster.store.codec import decode_text
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import (
@@ -170,16 +171,17 @@ def ask_restart(engine: Engine, upload_id: UUID, stage: str, actor: str) -> str:
         return str(row.status)
 
 
-def ask_cancel(engine: Engine, upload_id: UUID, actor: str) -> None:
-    """The upload is cancelled before its next stage begins; at an end already, nothing changes."""
-    with transaction(engine) as connection:
-        connection.execute(
-            update(conversation_uploads)
-            .where(conversation_uploads.c.id == upload_id)
-            .where(conversation_uploads.c.status.in_(("pending", "processing")))
-            .values(cancel_requested_at=func.clock_timestamp())
-        )
-        audit.record(connection, actor, "upload.cancel_asked", str(upload_id), {})
+def ask_cancel(connection: Connection, upload_id: UUID, actor: str) -> None:
+    """One that waits is cancelled now, one in work before its next stage begins; at an end nothing changes."""
+    mine = conversation_uploads.c.id == upload_id
+    cancel_uploads(connection, mine, conversation_uploads.c.status == "pending")
+    connection.execute(
+        update(conversation_uploads)
+        .where(mine, conversation_uploads.c.status == "processing")
+        .values(cancel_requested_at=func.clock_timestamp())
+    )
+    connection.execute(update(conversation_uploads).where(mine).values(restart_from=None))
+    audit.record(connection, actor, "upload.cancel_asked", str(upload_id), {})
 
 
 def beat(engine: Engine, name: str, versions: dict[str, str]) -> None:

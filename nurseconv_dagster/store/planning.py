@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, Row, and_, case, func, or_, select, text, update
 
+from nurseconv_dagster.store.claims import cancel_uploads
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 
@@ -51,7 +52,7 @@ def request_runs(engine: Engine, *, max_uploads: int, max_audio_s: float) -> lis
     with transaction(engine) as connection:
         connection.execute(text(_LOCK))
         _apply_restarts(connection)
-        _cancel_waiting(connection)
+        cancel_uploads(connection, uploads.c.status == "pending", uploads.c.cancel_requested_at.is_not(None))
         rows = connection.execute(
             select(uploads)
             .where(_is_due())
@@ -122,19 +123,6 @@ def _apply_restarts(connection: Connection) -> None:
             error_code=None,
             error_message=None,
             updated_at=func.clock_timestamp(),
-        )
-    )
-
-
-def _cancel_waiting(connection: Connection) -> None:
-    connection.execute(
-        update(uploads)
-        .where(uploads.c.status == "pending", uploads.c.cancel_requested_at.is_not(None))
-        .values(
-            status="cancelled",
-            run_key=None,
-            updated_at=func.clock_timestamp(),
-            processing_completed_at=func.clock_timestamp(),
         )
     )
 

@@ -92,6 +92,15 @@ upload_receipts = Table(
     Index(None, "location", "received_at"),
 )
 
+# A caller's key, as a hash: it stands for one upload for ever, whatever else is sent with it.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_sha256", Text, primary_key=True),
+    upload_id(),
+    moment("created_at", required=True),
+)
+
 conversation_transcriptions = Table(
     "conversation_transcriptions",
     metadata,

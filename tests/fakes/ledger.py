@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nurseconv_dagster.errors import IdentityConflictError
-from nurseconv_dagster.intake.arrivals import Accepted, NewUpload
+from nurseconv_dagster.intake.arrivals import Accepted, NewUpload, Vault
 
 
 class MemoryLedger:
@@ -32,6 +32,9 @@ class MemoryLedger:
         wanted = set(locations)
         arrivals = (upload.arrival for upload, _ in self.receipts)
         return {item.location: item.version for item in arrivals if item.location in wanted and item.version}
+
+    def finish_erasures(self, vault: Vault) -> int:
+        return 0
 
     def _decide(self, known: NewUpload | None, upload: NewUpload) -> Accepted:
         if upload.refusal is not None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from nurseconv_dagster.intake.arrivals import Arrival, NewUpload, Refusal, Sidecar
+from nurseconv_dagster.intake.arrivals import Arrival, NewUpload, Refusal, Sender, Sidecar
 
 
 def new_upload(
@@ -20,6 +20,8 @@ def new_upload(
     source: str = "bucket",
     location: str | None = None,
     version: str | None = None,
+    idempotency_key: str | None = None,
+    sender: Sender | None = None,
 ) -> NewUpload:
     sha = content or uuid4().hex
     identity = key or f"audio:{sha}"
@@ -35,9 +37,12 @@ def new_upload(
         kind=kind,
         sidecar=side,
         refusal=refusal,
-        arrival=Arrival(Path("x"), "x.txt", source, location=location, version=version, sidecar=side),
+        arrival=Arrival(
+            Path("x"), "x.txt", "api" if sender else source, location=location, version=version, sidecar=side,
+            idempotency_key=idempotency_key, sender=sender,
+        ),
         arrived_at=datetime.now(UTC),
-    )
+    )  # fmt: skip
 
 
 def accept_many(ledger, count: int, **about) -> list[UUID]:

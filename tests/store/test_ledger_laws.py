@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, text, update
 
 from nurseconv_dagster.errors import IdentityConflictError, LeaseLostError, UploadBusyError
-from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
+from nurseconv_dagster.intake.arrivals import Refusal, Sender, Sidecar
 from nurseconv_dagster.store import audit, planning
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.claims import Claims, Failure
@@ -104,6 +104,80 @@ def test_only_an_operator_moves_an_upload_to_another_unit(engine):
     assert row(engine, upload_id).unit == "icu"
     assert ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="er"), source="cli")).disposition == "amended"
     assert row(engine, upload_id).unit == "er"
+
+
+def by(*units):
+    return Sender("key:1", frozenset(units) if units else None)
+
+
+def test_an_admin_moves_an_upload_through_the_api_and_nobody_else_does(engine):
+    ledger = ArrivalLedger(engine)
+    upload_id = ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="icu"), sender=by("icu"))).upload_id
+    wish = new_upload("a", sidecar=Sidecar(unit="er"), sender=by("icu", "er"))
+    assert ledger.record_arrival(wish).disposition == "awaiting_review"
+    assert row(engine, upload_id).unit == "icu"
+    assert ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="er"), sender=by())).disposition == "amended"
+    assert row(engine, upload_id).unit == "er"
+
+
+def test_a_sender_who_may_not_see_the_upload_changes_nothing_and_leaves_a_receipt_that_waits(engine):
+    ledger = ArrivalLedger(engine)
+    first = ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="icu", nurse_id="n1"), sender=by("icu")))
+    again = ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="er", nurse_id="n2"), sender=by("er")))
+    assert (again.upload_id, again.disposition) == (first.upload_id, "awaiting_review")
+    assert (row(engine, first.upload_id).nurse_id, row(engine, first.upload_id).unit) == ("n1", "icu")
+    with engine.connect() as connection:
+        receipts = connection.execute(select(upload_receipts).order_by(upload_receipts.c.received_at)).all()
+    assert [(item.disposition, item.received_by) for item in receipts] == [
+        ("accepted", "key:1"),
+        ("awaiting_review", "key:1"),
+    ]
+
+
+def test_a_caller_s_key_stands_for_one_recording(engine):
+    ledger = ArrivalLedger(engine)
+    first = ledger.record_arrival(new_upload("one", idempotency_key="k", source="api"))
+    assert ledger.record_arrival(new_upload("one", idempotency_key="k", source="api")).upload_id == first.upload_id
+    with pytest.raises(IdentityConflictError, match=str(first.upload_id)):
+        ledger.record_arrival(new_upload("two", idempotency_key="k", source="api"))
+    assert ledger.record_arrival(new_upload("two", idempotency_key="l", source="api")).disposition == "accepted"
+
+
+def test_of_many_recordings_with_one_key_at_once_one_gets_in(engine):
+    ledger = ArrivalLedger(engine)
+
+    def send(number):
+        try:
+            return ledger.record_arrival(new_upload(f"c{number}", idempotency_key="k", source="api")).upload_id
+        except IdentityConflictError:
+            return None
+
+    with ThreadPoolExecutor(6) as pool:
+        taken = [item for item in pool.map(send, range(12)) if item is not None]
+    assert len(taken) == 1
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(conversation_uploads)).scalar_one() == 1
+
+
+def test_one_that_waits_is_cancelled_at_once_and_can_be_run_again(engine):
+    (upload_id,) = accept_many(ArrivalLedger(engine), 1)
+    (plan,) = plans(engine)
+    with engine.begin() as connection:
+        ask_cancel(connection, upload_id, "test")
+    assert row(engine, upload_id).status == "cancelled"
+    assert claim_plan(engine, plan) == []
+    ask_restart(engine, upload_id, "uploads", "test")
+    assert [item.upload_ids for item in plans(engine)] == [(upload_id,)]
+
+
+def test_a_cancel_at_an_end_changes_nothing_but_a_wish_to_run_again(engine):
+    (upload_id,) = accept_many(ArrivalLedger(engine), 1)
+    walk_to_the_end(engine)
+    ask_restart(engine, upload_id, "answers", "test")
+    with engine.begin() as connection:
+        ask_cancel(connection, upload_id, "test")
+    assert (row(engine, upload_id).status, row(engine, upload_id).restart_from) == ("completed", None)
+    assert plans(engine) == []
 
 
 def test_a_refused_file_that_comes_back_mended_goes_to_work_as_the_same_upload(engine):
@@ -269,7 +343,8 @@ def test_a_cancel_is_honoured_between_stages_and_harms_nobody_else(engine):
     for claim in claim_plan(engine, plan):
         with ledger.fenced(claim) as connection:
             ledger.advance(connection, claim)
-    ask_cancel(engine, first, "test")
+    with engine.begin() as connection:
+        ask_cancel(connection, first, "test")
     held = ledger.claim(plan.upload_ids, run_id="run-1", run_key=plan.run_key, stage="transcriptions")
     assert [claim.upload_id for claim in held] == [second]
     assert row(engine, first).status == "cancelled"
