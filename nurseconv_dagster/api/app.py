@@ -31,19 +31,36 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
-from nurseconv_dagster.api import documents, health, login, meters, metrics, oidc
+from nurseconv_dagster.api import (
+    audio,
+    documents,
+    events,
+    health,
+    login,
+    meters,
+    metrics,
+    oidc,
+    questions,
+    tasks,
+    texts,
+    uploads,
+)
 from nurseconv_dagster.api.cookies import Signer
 from nurseconv_dagster.api.identity_provider import IdentityProvider
 from nurseconv_dagster.api.parts import Parts
 from nurseconv_dagster.api.problems import add_handlers, unexpected
 from nurseconv_dagster.api.requests import HEADER, RequestFrame
+from nurseconv_dagster.api.watching import Watcher
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store import audit, rate_limits, sessions
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
 
-ROUTERS = (health.router, metrics.router, documents.router, login.router)
+ROUTERS = (
+    uploads.router, texts.router, audio.router, events.router, tasks.router, questions.router, health.router,
+    metrics.router, documents.router, login.router,
+)  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
 TIDY_EVERY_S = 15
@@ -101,6 +118,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         sessions=Signer(settings, "sessions"),
         forms=Signer(settings, "forms"),
         logins=Signer(settings, "logins"),
+        watcher=Watcher(engine),
     )
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     upkeep = asyncio.create_task(_keep_up(engine))

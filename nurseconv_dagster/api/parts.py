@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from nurseconv_dagster.api.cookies import Signer
+from nurseconv_dagster.api.watching import Watcher
 from nurseconv_dagster.settings import Settings
 
 PREFIX = "/api/v1"
@@ -29,6 +30,7 @@ class Parts:
         sessions: signs the cookies of the pages' sessions.
         forms: makes the tokens that show that a form is ours.
         logins: signs the cookies of logins under way at the hospital's provider.
+        watcher: looks at uploads for those who wait for them.
     """
 
     settings: Settings
@@ -36,6 +38,7 @@ class Parts:
     sessions: Signer
     forms: Signer
     logins: Signer
+    watcher: Watcher
 
 
 def parts_of(request: Request) -> Parts:

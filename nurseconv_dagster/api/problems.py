@@ -17,6 +17,7 @@ import traceback
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -54,6 +55,7 @@ class Problem(BaseModel):
     code: str = Field(description="stable; docs/operations explains each", examples=["unknown_upload"])
     correlation_id: str = Field(description="also in the header X-Request-ID and in our log")
     fields: list[WrongField] | None = Field(None, description="with `invalid_request`: which, without their values")
+    upload_id: UUID | None = Field(None, description="with a file that was refused: the upload that keeps the reason")
 
 
 def problem(
@@ -63,14 +65,15 @@ def problem(
     detail: str,
     *,
     fields: list[WrongField] | None = None,
+    upload_id: UUID | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """The response for one problem."""
     document = Problem(
         type=f"urn:nurseconv:problem:{code}", title=title, status=status, detail=detail, code=code,
-        correlation_id=correlation_id(), fields=fields,
+        correlation_id=correlation_id(), fields=fields, upload_id=upload_id,
     )  # fmt: skip
-    return JSONResponse(document.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+    return JSONResponse(document.model_dump(mode="json", exclude_none=True), status, headers, MEDIA_TYPE)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

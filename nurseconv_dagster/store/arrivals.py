@@ -51,6 +51,9 @@ class ArrivalLedger:
                 accepted = _meet_again(connection, upload)
             _bind_key(connection, upload)
             _insert_receipt(connection, upload, accepted)
+            if upload.arrival.sender:
+                about = {"disposition": accepted.disposition}
+                audit.record(connection, upload.arrival.sender.name, "upload.received", str(accepted.upload_id), about)
             return accepted
 
     def finish_erasures(self, vault: Vault) -> int:

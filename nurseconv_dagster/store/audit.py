@@ -1,6 +1,7 @@
 """The audit log: who did what to which upload, append-only and hash-chained.
 
 What lives here: `record()` inside the caller's transaction; `access()`, a transaction that is itself an access;
+`refusals()` and `refuse()`, for what did not happen;
 `seal()`, which chains what is not chained yet; `verify()`, which recomputes the chain.
 When to add here: a new kind of access or change calls `record()`; this file stays.
 What to keep out: words, names, file names. A trigger sees to it that rows only ever gain their chain columns.
@@ -49,17 +50,34 @@ def access(
     Raises:
         StoreUnavailableError: transient; Postgres did not answer.
     """
-    known = str(subject) if subject is not None else None
+    told = details or {}
+    with refusals(engine, actor, action, subject, told), transaction(engine) as connection:
+        yield connection
+        record(connection, actor, action, _known(subject), told)
+
+
+@contextmanager
+def refusals(
+    engine: Engine, actor: str, action: str, subject: UUID | str | None = None, details: dict[str, Any] | None = None
+) -> Iterator[None]:
+    """Around what writes its own audit row when it succeeds: an error is written down as refused, and goes on."""
     try:
-        with transaction(engine) as connection:
-            yield connection
-            record(connection, actor, action, known, details or {})
+        yield
     except StoreUnavailableError:
         raise
     except NurseconvError as error:
-        with transaction(engine) as connection:
-            record(connection, actor, action, known, {**(details or {}), "refused": error.code})
+        refuse(engine, actor, action, subject, {**(details or {}), "refused": error.code})
         raise
+
+
+def refuse(engine: Engine, actor: str, action: str, subject: UUID | str | None, details: dict[str, Any]) -> None:
+    """An access that did not happen, in a transaction of its own."""
+    with transaction(engine) as connection:
+        record(connection, actor, action, _known(subject), details)
+
+
+def _known(subject: UUID | str | None) -> str | None:
+    return str(subject) if subject is not None else None
 
 
 def seal(engine: Engine) -> int:

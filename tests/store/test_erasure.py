@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 
 from nurseconv_dagster.errors import ErasedUploadError, LeaseLostError, UnknownUploadError, VaultUnavailableError
 from nurseconv_dagster.extraction.hosted.calls import Completion, Usage
@@ -18,19 +18,10 @@ from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.budgets import Limits
 from nurseconv_dagster.store.call_desk import PostgresCallDesk
 from nurseconv_dagster.store.erasure import TOMBSTONES, erase_upload, finish_erasures
-from nurseconv_dagster.store.tables import (
-    answer_reviews,
-    conversation_scores,
-    conversation_transcriptions,
-    conversation_uploads,
-    metadata,
-    question_answers,
-    upload_receipts,
-)
+from nurseconv_dagster.store.tables import conversation_uploads, metadata, upload_receipts
+from tests.fakes.results import CANARY, add_results
 from tests.fakes.uploads import new_upload
 from tests.store.test_ledger_laws import claim_plan, claims, plans, row
-
-CANARY = "CanaryName"
 
 
 class House:
@@ -72,32 +63,6 @@ class House:
 @pytest.fixture
 def house(engine, tmp_path):
     return House(engine, tmp_path)
-
-
-def add_results(engine, upload_id):
-    """A transcript, an answer with a review, scores: each with the canary where words may stand."""
-    transcription_id, answer_id = uuid4(), uuid4()
-    run = {"upload_id": upload_id, "run_no": 1, "is_current": True}
-    with engine.begin() as connection:
-        connection.execute(insert(conversation_transcriptions).values(
-            **run, id=transcription_id, outcome="speech", full_text=CANARY, segments=[{"text": CANARY}],
-            model_name="m", model_revision="1", compute_type="int8", processing_time_s=1.0,
-        ))  # fmt: skip
-        connection.execute(insert(question_answers).values(
-            **run, id=answer_id, transcription_id=transcription_id, question_id="symptoms", question_text="?",
-            category="assessment", value_type="text", is_phi=False, is_required=True, is_safety_critical=False,
-            weight=1.0, state="answered", answer_text=CANARY, answer_value=CANARY, is_valid=True, is_confident=True,
-            needs_review=False, review_reasons=[], evidence=[{"quote": CANARY}], evidence_quote=CANARY,
-            provider="rules", model_name="", prompt_sha256="0", catalogue_version="1", processing_time_s=0.1,
-        ))  # fmt: skip
-        connection.execute(insert(answer_reviews).values(
-            question_answer_id=answer_id, upload_id=upload_id, verdict="corrected", corrected_value=CANARY,
-            reviewer="r", notes=CANARY,
-        ))  # fmt: skip
-        connection.execute(insert(conversation_scores).values(
-            **run, questions_answered=1, questions_total=1, high_confidence_answers=1, answers_requiring_review=0,
-            components={"words": CANARY}, score_version="1", catalogue_version="1",
-        ))  # fmt: skip
 
 
 def desk(engine, upload_id):

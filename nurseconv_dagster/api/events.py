@@ -1,0 +1,115 @@
+"""The route of progress: server-sent events until an upload has reached its end.
+
+What lives here: `/api/v1/uploads/{upload_id}/events`.
+When to add here: another kind of event.
+What to keep out: looking at the ledger (`watching`); what a task says (`progress`).
+
+Source: the HTML standard, section 9.2, Server-sent events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from nurseconv_dagster.api.callers import Caller, require
+from nurseconv_dagster.api.parts import PREFIX, parts_of
+from nurseconv_dagster.api.problems import answers
+from nurseconv_dagster.api.progress import is_at_an_end, task_of
+from nurseconv_dagster.api.watching import Watcher
+from nurseconv_dagster.store import audit
+from nurseconv_dagster.store.uploads import find_upload
+
+router = APIRouter(prefix=PREFIX, tags=["tasks"])
+# A stream ends after so long, and the client comes again with its key: a revoked one is not served for ever.
+AT_MOST_S = 900.0
+_COME_AGAIN_MS = 2000
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx passes events on at once
+_EXAMPLE = """\
+id: 1704103205000000
+event: progress
+data: {"task_id": "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11", "status": "processing", "progress": 25, ...}
+
+: nothing new
+
+id: 1704103219000000
+event: end
+data: {"task_id": "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11", "status": "completed", "progress": 100, ...}
+"""
+
+
+@router.get(
+    "/uploads/{upload_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        **answers(404, 410),
+        200: {"description": "a task in each event", "content": {"text/event-stream": {"example": _EXAMPLE}}},
+        204: {"description": "the client has seen the end; it need not come again"},
+    },
+)
+async def follow_upload(
+    upload_id: UUID,
+    request: Request,
+    caller: Annotated[Caller, require("read")],
+    last_event_id: Annotated[str | None, Header(description="of the last event seen; sent again by browsers")] = None,
+) -> Response:
+    """Progress as it happens: `progress` when a stage is done, one `end`, comments in between."""
+    parts = parts_of(request)
+    row = await run_in_threadpool(_open, parts.engine, caller, upload_id)
+    if is_at_an_end(row) and last_event_id == _id_of(row):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return _Stream(parts.watcher, caller.actor, _events(parts.watcher, row, last_event_id))
+
+
+class _Stream(StreamingResponse):
+    """Holds a place among those who wait for as long as it is sent."""
+
+    def __init__(self, watcher: Watcher, actor: str, events: AsyncIterator[str]) -> None:
+        super().__init__(events, headers=_HEADERS, media_type="text/event-stream")
+        self._watcher, self._actor = watcher, actor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it.
+
+        Raises:
+            TooManyRequestsError: transient; there is no place, and nothing was sent.
+        """
+        with self._watcher.place(self._actor):
+            await super().__call__(scope, receive, send)
+
+
+def _open(engine: Engine, caller: Caller, upload_id: UUID) -> Any:
+    with audit.access(engine, caller.actor, "upload.followed", upload_id) as connection:
+        return find_upload(connection, upload_id, caller.units)
+
+
+async def _events(watcher: Watcher, row: Any, seen: str | None) -> AsyncIterator[str]:
+    yield f"retry: {_COME_AGAIN_MS}\n\n"
+    if _id_of(row) != seen:
+        yield _event(row)
+    if is_at_an_end(row):
+        return
+    stop_at = asyncio.get_running_loop().time() + AT_MOST_S
+    async for found in watcher.changes(row.id, row.updated_at):
+        yield ": nothing new\n\n" if found is None else _event(found)
+        if (found is not None and is_at_an_end(found)) or asyncio.get_running_loop().time() > stop_at:
+            return
+
+
+def _event(row: Any) -> str:
+    kind = "end" if is_at_an_end(row) else "progress"
+    return f"id: {_id_of(row)}\nevent: {kind}\ndata: {task_of(row).model_dump_json()}\n\n"
+
+
+def _id_of(row: Any) -> str:
+    """Names the state that an event told of: microseconds of its last change."""
+    return str(int(row.updated_at.timestamp() * 1_000_000))
