@@ -15,7 +15,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
 from nurseconv_dagster.api.callers import Caller, require
@@ -39,7 +38,6 @@ from nurseconv_dagster.errors import RequestRefusedError
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
 from nurseconv_dagster.intake.spooling import Spool
 from nurseconv_dagster.intake.vault import FileVault
-from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.documents import read_results
 from nurseconv_dagster.store.engine import transaction
@@ -139,7 +137,6 @@ def read_upload(
     upload_id: UUID,
     caller: Annotated[Caller, require("read")],
     engine: Database,
-    settings: Configured,
     transcription: Annotated[
         Literal["full", "words", "none"], Query(description="none: without it, faster; words: with timed words")
     ] = "full",
@@ -147,10 +144,7 @@ def read_upload(
     """An upload with its transcript, its answers and its scores, as far as they are there."""
     with audit.access(engine, caller.actor, "upload.read", upload_id) as connection:
         results = read_results(connection, upload_id, caller.units, with_words=transcription != "none")
-    profile = read_catalogue(settings).profiles.get(results.upload["profile"] or settings.default_profile)
-    order = [question.id for question in profile.questions] if profile else []
-    document = result_document(results, order, with_words=transcription == "words")
-    return Response(to_json(document), media_type="application/json")
+    return Response(result_document(results, with_words=transcription == "words"), media_type="application/json")
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, responses=answers(404, 410))

@@ -23,12 +23,14 @@ from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import audit_log
 
 GENESIS = "0" * 64
+_INSERT = insert(audit_log)
 _LOCK = "select pg_advisory_xact_lock(hashtext('nurseconv:audit'))"
 
 
 def record(connection: Connection, actor: str, action: str, subject: str | None, details: dict[str, Any]) -> None:
     """One audit row, written in the caller's transaction; it is chained later by `seal()`."""
-    connection.execute(insert(audit_log).values(actor=actor, action=action, subject=subject, details=details))
+    # values as parameters: a statement that is always the same is put together once
+    connection.execute(_INSERT, {"actor": actor, "action": action, "subject": subject, "details": details})
 
 
 @contextmanager

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from nurseconv_dagster.api.upload_models import UploadResults
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
 from nurseconv_dagster.intake.vault import FileVault, hash_file
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.listings import ask_restart
-from nurseconv_dagster.store.tables import STATES, audit_log, conversation_uploads
+from nurseconv_dagster.store.tables import STATES, audit_log, conversation_uploads, question_answers
 from tests.fakes.results import CANARY, add_results
 from tests.fakes.sounds import make
 from tests.fakes.uploads import new_upload
@@ -79,11 +79,18 @@ def test_a_question_shows_its_state_and_a_text_only_where_there_is_an_answer(sta
     assert (answer["answer_text"] is not None) == (state in ("answered", "denied"))
 
 
-def test_questions_come_in_the_order_of_the_catalogue(client, reader, engine):
-    states = {"follow_up": "answered", "an_old_question": "answered", "patient_name": "answered", "symptoms": "denied"}
+def test_questions_come_in_the_order_in_which_they_were_put_also_after_a_correction(client, reader, engine):
+    states = {"patient_name": "answered", "symptoms": "denied", "follow_up": "not_asked"}
     upload_id = completed(engine, states)
+    with engine.begin() as connection:
+        corrected = question_answers.c.question_id == "symptoms"
+        row = connection.execute(select(question_answers).where(corrected)).mappings().one()
+        connection.execute(update(question_answers).where(corrected).values(is_current=False))
+        later = {**row, "id": uuid4(), "run_no": 2, "created_at": datetime.now(UTC), "provider": "reviewer"}
+        connection.execute(insert(question_answers).values(later))
     answers = client.get(f"{URL}/{upload_id}", headers=reader).json()["qa_results"]
-    assert [item["question_id"] for item in answers] == ["patient_name", "symptoms", "follow_up", "an_old_question"]
+    assert [item["question_id"] for item in answers] == list(states)
+    assert answers[1]["provider"] == "reviewer"
 
 
 def test_words_are_read_only_where_they_are_asked_for(client, reader, engine, monkeypatch):

@@ -261,4 +261,4 @@ def test_one_query_a_moment_is_asked_however_many_wait_and_none_when_nobody_does
         for upload_id in ids:
             move(engine, upload_id, status="cancelled")
         assert [list(found)[-1][0] for found in held] == ["end"] * 5
-        wait_for(lambda: app.state.parts.watcher._looking.done())
+        wait_for(app.state.parts.watcher._looking.done)
