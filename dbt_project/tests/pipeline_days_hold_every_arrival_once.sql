@@ -1,7 +1,7 @@
--- Days whose arrivals are not the conversations of that day.
-with conversations as (
+-- Days whose arrivals are not the uploads of that day.
+with uploads as (
 
-    select * from {{ ref('conversations') }}
+    select * from {{ ref('int_counted_uploads') }}
 
 ),
 
@@ -14,7 +14,7 @@ pipeline_days as (
 expected as (
 
     select day, count(*) as n_arrived
-    from conversations
+    from uploads
     group by day
 
 )

@@ -1,7 +1,7 @@
--- Weeks of conversations whose parts do not add up to the conversations of that week.
-with conversations as (
+-- Weeks of uploads whose parts do not add up to the uploads of that week.
+with uploads as (
 
-    select * from {{ ref('conversations') }}
+    select * from {{ ref('int_counted_uploads') }}
 
 ),
 
@@ -14,7 +14,7 @@ unit_weeks as (
 expected as (
 
     select week, count(*) as n_conversations
-    from conversations
+    from uploads
     group by week
 
 ),

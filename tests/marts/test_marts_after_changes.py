@@ -97,16 +97,17 @@ def test_a_superseding_answer_replaces_the_old_one(change: Change) -> None:
     }
 
 
-def test_an_erased_upload_keeps_an_empty_row_and_loses_everything_else(change: Change) -> None:
-    [row] = change.after_of("marts.conversations", "erased")
-    assert row["status"] == "erased"
-    for column in ("outcome", "language", "duration_s", "overall_score", "questions_total", "lag_s"):
-        assert row[column] is None, column
-    assert change.after_of("marts.answers", "erased") == []
-    assert change.after_of("marts_people.conversation_people", "erased") == []
+def test_an_erased_upload_leaves_no_row_but_is_counted(change: Change) -> None:
+    for table in ("marts.conversations", "marts.answers", "marts_people.conversation_people"):
+        assert change.after_of(table, "erased") == [], table
     assert change.week_after("marts.question_weeks", "erased") == []
     assert change.week_after("marts_people.nurse_weeks", "erased") == []
-    assert [(row["erased"], row["scored"]) for row in change.week_after("marts.unit_weeks", "erased")] == [(1, 0)]
+    [week] = change.week_after("marts.unit_weeks", "erased")
+    assert (week["unit"], week["conversations"], week["erased"], week["scored"]) == ("ward 3", 1, 1, 0)
+    assert (week["audio_hours"], week["median_overall_score"]) == (0, None)
+    [day] = [day for day in change.after["marts.pipeline_days"] if day["erased"]]
+    assert (day["arrived"], day["audio_s"], day["median_lag_s"]) == (1, 0, None)
+    assert str(change.uploads["erased"]) not in repr(change.after)
 
 
 def test_a_failure_counts_in_its_week_and_at_its_stage(change: Change) -> None:

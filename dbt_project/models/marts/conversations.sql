@@ -1,4 +1,4 @@
--- Grain: one row per upload, whatever became of it. An erased upload keeps a row without anything read from it.
+-- Grain: one row per upload that is not erased, whatever became of it. `int_counted_uploads` counts the erased ones.
 {{ config(
     indexes=[{'columns': ['id'], 'unique': true}, {'columns': ['week']}],
     pre_hook="{{ delete_changed_uploads(ref('stg_conversation_uploads'), 'upload_id', 'id') }}",
@@ -24,11 +24,10 @@ scores as (
 
 changed_uploads as (
 
-    select
-        *,
-        status = 'erased' as is_erased
+    select *
     from uploads
-    where {{ is_missing('uploads.upload_id', 'id') }}
+    where status <> 'erased'
+      and {{ is_missing('uploads.upload_id', 'id') }}
 
 ),
 
@@ -38,9 +37,9 @@ results as (
         changed_uploads.*,
         {{ local_day('changed_uploads.arrived_at') }} as day,
         {{ local_week('changed_uploads.arrived_at') }} as week,
-        case when not is_erased then changed_uploads.duration_s end as audio_s,
+        changed_uploads.duration_s as audio_s,
         transcriptions.outcome,
-        case when not is_erased then coalesce(transcriptions.language, stated_language) end as language,
+        coalesce(transcriptions.language, stated_language) as language,
         transcriptions.transcription_s,
         {%- for score in score_columns() %}
         scores.{{ score }},
@@ -58,9 +57,9 @@ results as (
         ) as first_result_at
     from changed_uploads
     left join transcriptions
-        on changed_uploads.upload_id = transcriptions.upload_id and not is_erased
+        on changed_uploads.upload_id = transcriptions.upload_id
     left join scores
-        on changed_uploads.upload_id = scores.upload_id and not is_erased
+        on changed_uploads.upload_id = scores.upload_id
 
 ),
 

@@ -1,18 +1,18 @@
 -- Grain: one row per day of arrival: what became of the uploads that arrived on it, and how long that took.
 {{ config(
     indexes=[{'columns': ['day'], 'unique': true}],
-    pre_hook="{{ delete_changed_periods(ref('conversations'), 'id', 'day') }}",
+    pre_hook="{{ delete_changed_periods(ref('int_counted_uploads'), 'id', 'day') }}",
 ) }}
 
-with conversations as (
+with uploads as (
 
-    select * from {{ ref('conversations') }}
+    select * from {{ ref('int_counted_uploads') }}
 
 ),
 
 days as (
 
-    {{ fingerprints(ref('conversations'), 'id', 'day') }}
+    {{ fingerprints(ref('int_counted_uploads'), 'id', 'day') }}
 
 ),
 
@@ -48,7 +48,7 @@ final as (
             'sum(duration_s) filter (where real_time_factor is not null)'
         ) }} as real_time_factor,
         changed_days.fingerprint
-    from conversations
+    from uploads
     inner join changed_days using (day)
     group by day, changed_days.fingerprint
 

@@ -1,18 +1,18 @@
 -- Grain: one row per unit and week of arrival; uploads that name no unit make a row with a null unit.
 {{ config(
     indexes=[{'columns': ['unit_week_id'], 'unique': true}, {'columns': ['week', 'unit']}],
-    pre_hook="{{ delete_changed_periods(ref('conversations'), 'id', 'week') }}",
+    pre_hook="{{ delete_changed_periods(ref('int_counted_uploads'), 'id', 'week') }}",
 ) }}
 
-with conversations as (
+with uploads as (
 
-    select * from {{ ref('conversations') }}
+    select * from {{ ref('int_counted_uploads') }}
 
 ),
 
 weeks as (
 
-    {{ fingerprints(ref('conversations'), 'id', 'week') }}
+    {{ fingerprints(ref('int_counted_uploads'), 'id', 'week') }}
 
 ),
 
@@ -45,7 +45,7 @@ final as (
         percentile_cont(0.5) within group (order by overall_score) as median_overall_score,
         coalesce(sum(duration_s), 0) / 3600 as audio_hours,
         changed_weeks.fingerprint
-    from conversations
+    from uploads
     inner join changed_weeks using (week)
     group by week, unit, changed_weeks.fingerprint
 
