@@ -35,6 +35,7 @@ from nurseconv_dagster.api import (
     audio,
     documents,
     events,
+    exporting,
     health,
     login,
     meters,
@@ -58,8 +59,8 @@ from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
 
 ROUTERS = (
-    uploads.router, texts.router, audio.router, events.router, tasks.router, questions.router, health.router,
-    metrics.router, documents.router, login.router,
+    uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
+    health.router, metrics.router, documents.router, login.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
