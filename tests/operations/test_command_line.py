@@ -122,3 +122,25 @@ def test_help_names_every_command_and_teaches_the_first_steps():
 def test_wrong_usage_is_exit_code_2(home):
     assert nurseconv("retry").returncode == 2
     assert nurseconv("export", "somewhere", "--format", "pdf").returncode == 2
+
+
+def test_erase_asks_first_then_erases_for_good_and_the_marts_follow(home, engine, tmp_path):
+    (tmp_path / "n.txt").write_text(note(1))
+    nurseconv("ingest", str(tmp_path / "n.txt"))
+    with engine.connect() as connection:
+        upload_id = str(connection.execute(text("select id from marts.conversations")).scalar_one())
+
+    asked = nurseconv("erase", upload_id)
+    assert asked.returncode == 1
+    assert "no way back" in asked.stdout
+
+    done = nurseconv("erase", upload_id, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"erased     {upload_id}" in done.stdout
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from marts.conversations")).scalar_one() == 0
+        assert connection.execute(text("select sum(erased) from marts.pipeline_days")).scalar_one() == 1
+    assert upload_id in (home.home / "erased.log").read_text()
+    again = nurseconv("erase", upload_id, "--yes")
+    assert again.returncode == 3
+    assert "erased for good" in again.stderr

@@ -13,6 +13,7 @@ from nurseconv_dagster.errors import ErasedUploadError, LeaseLostError, UnknownU
 from nurseconv_dagster.extraction.hosted.calls import Completion, Usage
 from nurseconv_dagster.intake.arrivals import Sidecar
 from nurseconv_dagster.intake.vault import FileVault, hash_file
+from nurseconv_dagster.resources.stages import StageBatch
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.budgets import Limits
@@ -157,6 +158,20 @@ def test_a_run_that_works_on_an_erased_upload_writes_nothing_and_its_calls_keep_
     with house.engine.connect() as connection:
         [job] = connection.execute(text("select status, error_code from processing_jobs")).all()
     assert tuple(job) == ("abandoned", "erased")
+
+
+def test_an_upload_that_is_erased_while_its_stage_fails_does_not_fail_its_mates(house):
+    gone, mate = house.arrive(b"one").upload_id, house.arrive(b"two").upload_id
+    (plan,) = plans(house.engine)
+    ledger = claims(house.engine)
+    batch = StageBatch(ledger, claim_plan(house.engine, plan))
+    by_id = {claim.upload_id: claim for claim in batch.claims}
+    with batch.isolate(by_id[gone]):
+        house.erase(gone)
+        raise RuntimeError(CANARY)
+    with batch.isolate(by_id[mate]), batch.finish(by_id[mate]):
+        pass
+    assert (batch.failed, batch.done) == ({gone: "lease_lost"}, [mate])
 
 
 def test_what_was_erased_is_gone_and_what_never_was_is_unknown(house):
