@@ -44,6 +44,7 @@ from nurseconv_dagster.api import (
     questions,
     tasks,
     texts,
+    upload_page,
     uploads,
 )
 from nurseconv_dagster.api.cookies import Signer
@@ -60,7 +61,7 @@ from nurseconv_dagster.store.listings import beat
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
-    health.router, metrics.router, documents.router, login.router,
+    health.router, metrics.router, documents.router, login.router, upload_page.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
@@ -96,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.identity_provider = IdentityProvider(settings)
         app.include_router(oidc.router)
     app.mount("/docs/assets", documents.assets)
+    app.mount("/upload/assets", upload_page.assets)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
