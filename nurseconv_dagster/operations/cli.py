@@ -206,7 +206,7 @@ def erase(
 
     if not yes:
         typer.confirm(f"Erase {len(upload_ids)} upload(s) for ever? There is no way back.", abort=True)
-    erase_uploads(_ready(), upload_ids)
+    erase_uploads(ready(), upload_ids)
 
 
 @app.command()
