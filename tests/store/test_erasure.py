@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -140,6 +141,9 @@ def test_a_row_that_is_about_to_name_the_object_is_waited_for(house):
         connection.execute(text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))"), {"key": object_key})
         finishing = threading.Thread(target=finish_erasures, args=(house.engine, house.vault))
         finishing.start()
+        waiters = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+        while finishing.is_alive() and not connection.execute(waiters).scalar_one():
+            time.sleep(0.02)
         house.ledger.record_arrival(arriving)
         assert finishing.is_alive()
         connection.rollback()
