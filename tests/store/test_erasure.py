@@ -16,10 +16,10 @@ from nurseconv_dagster.intake.arrivals import Sidecar
 from nurseconv_dagster.intake.vault import FileVault, hash_file
 from nurseconv_dagster.resources.stages import StageBatch
 from nurseconv_dagster.store import audit
-from nurseconv_dagster.store.arrivals import ArrivalLedger
+from nurseconv_dagster.store.arrivals import ArrivalLedger, _insert_upload
 from nurseconv_dagster.store.budgets import Limits
 from nurseconv_dagster.store.call_desk import PostgresCallDesk
-from nurseconv_dagster.store.erasure import TOMBSTONES, erase_upload, finish_erasures
+from nurseconv_dagster.store.erasure import TOMBSTONES, erase_upload, finish_erasures, hold_object
 from nurseconv_dagster.store.tables import conversation_uploads, metadata, upload_receipts
 from tests.fakes.results import CANARY, add_results
 from tests.fakes.uploads import new_upload
@@ -137,16 +137,14 @@ def test_a_row_that_is_about_to_name_the_object_is_waited_for(house):
     arriving = new_upload(key="text:2")
     object.__setattr__(arriving, "object_key", object_key)
     object.__setattr__(arriving, "content_sha256", object_key.rsplit("/")[-1])
-    with house.engine.connect() as connection:
-        connection.execute(text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))"), {"key": object_key})
+    with house.engine.begin() as connection:
+        hold_object(connection, object_key)
         finishing = threading.Thread(target=finish_erasures, args=(house.engine, house.vault))
         finishing.start()
         waiters = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
         while finishing.is_alive() and not connection.execute(waiters).scalar_one():
             time.sleep(0.02)
-        house.ledger.record_arrival(arriving)
-        assert finishing.is_alive()
-        connection.rollback()
+        _insert_upload(connection, arriving)
     finishing.join(20)
     assert house.vault.verify(object_key)
 
