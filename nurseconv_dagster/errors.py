@@ -24,6 +24,10 @@
         +-- UnknownUploadError     no such upload
         +-- IdentityConflictError  the same key arrived with other bytes
         +-- ErasedUploadError      the upload was erased for good
+        +-- UnknownAnswerError     no such answer
+        +-- AnswerSupersededError  the answer was replaced while somebody looked at it
+        +-- NotReviewableError     the upload is at an end at which nothing can be reviewed
+        +-- ReviewRefusedError     a reviewer's correction does not fit its question
         +-- BuildError             the reporting tables could not be built
         +-- SchemaError            the database's schema is not the one this version needs
         +-- ProviderAuthError      a hosted model refuses the key
@@ -205,6 +209,30 @@ class ErasedUploadError(PermanentError):
     """The upload was erased for good."""
 
     code = "erased"
+
+
+class UnknownAnswerError(PermanentError):
+    """No answer that this caller may see has this id."""
+
+    code = "unknown_answer"
+
+
+class AnswerSupersededError(PermanentError):
+    """The answer is not the current one any more: a run or another reviewer replaced it."""
+
+    code = "answer_superseded"
+
+
+class NotReviewableError(PermanentError):
+    """The answer's upload is failed, cancelled, erased or without speech: a verdict would reach nobody."""
+
+    code = "not_reviewable"
+
+
+class ReviewRefusedError(PermanentError):
+    """A correction does not fit the question: its state, its value or its evidence."""
+
+    code = "review_refused"
 
 
 class BuildError(PermanentError):

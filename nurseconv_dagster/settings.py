@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     max_question_length: int = Field(512, ge=16, le=4096)
     max_context_length: int = Field(4096, ge=256, le=100_000)
     confidence_threshold: float = Field(0.5, ge=0, le=1)
+    review_audit_share: float = Field(0.02, ge=0, le=1)
 
     # running
     batch_max_uploads: int = Field(50, ge=1, le=1000)

@@ -42,6 +42,7 @@ from nurseconv_dagster.api import (
     metrics,
     oidc,
     questions,
+    reviews,
     tasks,
     texts,
     upload_page,
@@ -52,6 +53,7 @@ from nurseconv_dagster.api.identity_provider import IdentityProvider
 from nurseconv_dagster.api.parts import Parts
 from nurseconv_dagster.api.problems import add_handlers, unexpected
 from nurseconv_dagster.api.requests import HEADER, RequestFrame
+from nurseconv_dagster.api.review import pages
 from nurseconv_dagster.api.watching import Watcher
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings, load_settings
@@ -61,7 +63,7 @@ from nurseconv_dagster.store.listings import beat
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
-    health.router, metrics.router, documents.router, login.router, upload_page.router,
+    reviews.router, health.router, metrics.router, documents.router, login.router, upload_page.router, pages.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
@@ -98,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(oidc.router)
     app.mount("/docs/assets", documents.assets)
     app.mount("/upload/assets", upload_page.assets)
+    app.mount("/review/assets", pages.assets)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -20,6 +20,8 @@ State = Literal[
 ]
 Grade = Literal["exact", "normalised", "fuzzy"]
 
+REVIEWER = "reviewer"  # the provider of an answer that a person has judged
+
 STATES_WITH_EVIDENCE: frozenset[State] = frozenset({"answered", "denied", "conflicting"})
 
 
@@ -90,8 +92,10 @@ class Answer:
         needs_review: a person should look: low confidence on a safety-critical question, invalid value, conflict,
             a role rule that could not be checked.
         review_reasons: why, as stable codes.
-        evidence: best first; never empty for answered, denied (at least 1) and conflicting (at least 2).
-        provider: which provider's claim it is ("local", "rules", ...); "none" where nobody claimed anything.
+        evidence: best first; never empty for answered, denied (at least 1; a reviewer may do without) and conflicting
+            (at least 2).
+        provider: which provider's claim it is ("local", "rules", ...); "none" where nobody claimed anything, "reviewer"
+            where a person has judged.
         model_name: which model; "" for rules.
         prompt_sha256: hash of what the provider was asked with (wordings, rules version).
         processing_time_s: wall seconds of the provider call, shared over its questions.

@@ -17,7 +17,7 @@ from nurseconv_dagster.extraction.consultation import Consultation, consult
 from nurseconv_dagster.extraction.injection import find_suspicious
 from nurseconv_dagster.extraction.merging import Candidate, Decision, decide
 from nurseconv_dagster.extraction.questions import Catalogue, Profile, Provider, Question
-from nurseconv_dagster.extraction.rendering import NONE_STATED, render
+from nurseconv_dagster.extraction.rendering import write_answer
 from nurseconv_dagster.speech.transcripts import Transcript
 
 _NOTHING_APPLIES = Decision("not_applicable", None, True, None, (), None, ())
@@ -147,7 +147,7 @@ def _answer(question: Question, decision: Decision, case: _Case) -> Answer:
         is_safety_critical=question.is_safety_critical,
         weight=question.weight,
         state=decision.state,
-        answer_text=_answer_text(question, decision),
+        answer_text=write_answer(question, decision.state, decision.value, decision.evidence),
         answer_value=decision.value,
         is_valid=decision.is_valid,
         confidence_score=decision.confidence,
@@ -164,14 +164,3 @@ def _answer(question: Question, decision: Decision, case: _Case) -> Answer:
         signs=decision.signs,
         confidence_version=None if decision.signs is None else case.weights.confidence_version,
     )
-
-
-def _answer_text(question: Question, decision: Decision) -> str | None:
-    """From the value; "none" for a denial; the quotes side by side for a conflict or where no value could be typed."""
-    if decision.state == "denied":
-        return NONE_STATED
-    if decision.state == "answered" and decision.value is not None:
-        return render(question, decision.value)
-    if decision.state in ("answered", "conflicting"):
-        return " / ".join(item.quote for item in decision.evidence)
-    return None

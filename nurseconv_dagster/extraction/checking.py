@@ -22,9 +22,9 @@ from nurseconv_dagster.extraction.tokens import tokenise
 from nurseconv_dagster.extraction.values import check_value, find_unproven, has_numbers
 from nurseconv_dagster.speech.transcripts import Transcript
 
-_DENIABLE_TYPES = frozenset({"list", "text"})
+DENIABLE_TYPES = frozenset({"list", "text"})
 _NEEDS_VALUE = SCALARS | {"panel", "list"}  # the other types keep the words themselves
-_UNANSWERED: frozenset[State] = frozenset({"asked_no_answer", "declined", "unable"})
+ASKED_IN_VAIN: frozenset[State] = frozenset({"asked_no_answer", "declined", "unable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def check_claim(claim: Claim, question: Question, transcript: Transcript) -> Acc
     if not evidence:
         has_number = has_numbers(question, claim.value)
         return Dropped("quote_not_found", has_number, is_faithful=not has_number)
-    if claim.state in _UNANSWERED:
+    if claim.state in ASKED_IN_VAIN:
         return _accept_unanswered(claim, question, transcript, evidence)
     if claim.state == "conflicting":
         return _accept_conflict(claim, question, evidence)
@@ -92,9 +92,14 @@ def check_claim(claim: Claim, question: Question, transcript: Transcript) -> Acc
     pieces = _keep_latest(
         [look_around(item, question, transcript) for item in evidence], question, transcript.full_text
     )
-    if question.value_type in _DENIABLE_TYPES and (claim.state == "denied" or _is_denial(question, pieces)):
+    if question.value_type in DENIABLE_TYPES and (claim.state == "denied" or _is_denial(question, pieces)):
         return _accept_denial(claim, question, pieces)
     return _accept_answer(claim, question, pieces)
+
+
+def has_turns(transcript: Transcript) -> bool:
+    """False for a typed note that names no speaker: in it nobody asks anybody."""
+    return not transcript.is_typed or any(segment.role is not None for segment in transcript.segments)
 
 
 def denial_topic(question: Question) -> frozenset[str]:
@@ -123,7 +128,7 @@ def _accept_unanswered(
     claim: Claim, question: Question, transcript: Transcript, evidence: list[Evidence]
 ) -> Accepted | Dropped:
     """Asked, but not answered: needs turns, since in a typed note without them nobody asks anybody."""
-    if transcript.is_typed and all(segment.role is None for segment in transcript.segments):
+    if not has_turns(transcript):
         return Dropped("state_needs_turns")
     return Accepted(question, claim.state, None, True, tuple(evidence), claim.probability, frozenset())
 

@@ -1,15 +1,16 @@
 """A typed value is written out for people: `answer_text`.
 
-What lives here: `render()`.
+What lives here: `render()` for a value, `write_answer()` for an answer in any state.
 When to add here: an answer type that plain rules do not write well.
 What to keep out: translation, units that were not said, anything that judges (`values.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nurseconv_dagster.extraction.answers import Evidence, State
 from nurseconv_dagster.extraction.numbers import canonical
 from nurseconv_dagster.extraction.questions import Question
 
@@ -34,6 +35,17 @@ def render(question: Question, value: Any) -> str:
         return f"{_plain(value['value'])} {value['unit']}"
     unit = schema.get("x-unit", "")
     return f"{_plain(value)} {unit}".strip() if question.value_type in ("integer", "number") else _plain(value)
+
+
+def write_answer(question: Question, state: State, value: Any, evidence: Sequence[Evidence]) -> str | None:
+    """From the value; "none" for a denial; the quotes side by side for a conflict or where no value could be typed."""
+    if state == "denied":
+        return NONE_STATED
+    if state == "answered" and value is not None:
+        return render(question, value)
+    if state in ("answered", "conflicting"):
+        return " / ".join(item.quote for item in evidence)
+    return None
 
 
 def _item(item: Any) -> str:

@@ -180,6 +180,17 @@ def providers(
 
 
 @app.command()
+def reviews(
+    unit: Annotated[str | None, typer.Option(help="Only this ward or team.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
+) -> None:
+    """What waits for a reviewer, whether two reviewers agree, and whether confidence means what it says."""
+    from nurseconv_dagster.operations.reviews import show_reviews
+
+    show_reviews(ready(), unit=unit, as_json=as_json)
+
+
+@app.command()
 def retry(
     upload_id: Annotated[UUID | None, typer.Argument(metavar="ID", help="An id from `nurseconv status`.")] = None,
     stage: Annotated[Stage, typer.Option("--from", help="The first stage to run again.")] = Stage.UPLOADS,

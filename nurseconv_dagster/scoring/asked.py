@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nurseconv_dagster.extraction.answers import Answer, State
+from nurseconv_dagster.extraction.answers import REVIEWER, Answer, State
 from nurseconv_dagster.extraction.questions import Profile, Question
 from nurseconv_dagster.scoring.rubric import Rubric
-
-REVIEWER = "reviewer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from nurseconv_dagster.scoring.asked import REVIEWER, Item
+from nurseconv_dagster.extraction.answers import REVIEWER
+from nurseconv_dagster.scoring.asked import Item
 from nurseconv_dagster.scoring.intervals import clip, length_s, spans_of
 from nurseconv_dagster.scoring.means import Scored, weighted_mean
 from nurseconv_dagster.scoring.rubric import Rubric

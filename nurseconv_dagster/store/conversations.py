@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, select
 
 from nurseconv_dagster.errors import UnknownUploadError
 from nurseconv_dagster.speech.transcripts import Transcript
+from nurseconv_dagster.store.answer_rows import read_current
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.results import decode_transcript
 from nurseconv_dagster.store.tables import (
@@ -61,7 +62,7 @@ def load_conversation(engine: Engine, upload_id: UUID) -> Conversation:
                 f"there is no upload {upload_id}: the id is unknown, or the upload was erased. "
                 "`nurseconv status` lists ids."
             )
-        answers = _answers(connection, upload_id)
+        answers = tuple(read_current(connection, upload_id))
         transcription = _transcription(connection, upload_id, answers)
         return Conversation(
             upload=upload,
@@ -70,13 +71,6 @@ def load_conversation(engine: Engine, upload_id: UUID) -> Conversation:
             answers=answers,
             reviews=_newest_reviews(connection, upload_id),
         )
-
-
-def _answers(connection: Connection, upload_id: UUID) -> tuple[Any, ...]:
-    """Rows are written in the catalogue's order, each with the time of its own writing."""
-    rows = question_answers
-    query = select(rows).where(rows.c.upload_id == upload_id, rows.c.is_current).order_by(rows.c.created_at, rows.c.id)
-    return tuple(connection.execute(query))
 
 
 def _transcription(connection: Connection, upload_id: UUID, answers: tuple[Any, ...]) -> Any:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from nurseconv_dagster.errors import UnknownUploadError
 from nurseconv_dagster.store import audit
+from nurseconv_dagster.store.answer_rows import read_current
 from nurseconv_dagster.store.claims import cancel_uploads
 from nurseconv_dagster.store.codec import decode_text
 from nurseconv_dagster.store.engine import transaction
@@ -63,13 +64,17 @@ def list_uploads(engine: Engine, *, ids: Sequence[UUID] | None = None, limit: in
 def list_results(engine: Engine, upload_id: UUID) -> tuple[Any, list[Any], Any]:
     """The current transcription row, answer rows and score row of one upload; null where there is none."""
     with transaction(engine) as connection:
+        return read_results(connection, upload_id)
 
-        def current(rows: Any) -> Any:
-            return connection.execute(select(rows).where(rows.c.upload_id == upload_id, rows.c.is_current))
 
-        # Rows are written in the catalogue's order, each with the time of its own writing.
-        found = sorted(current(question_answers).all(), key=lambda row: row.created_at)
-        return current(conversation_transcriptions).first(), found, current(conversation_scores).first()
+def read_results(connection: Connection, upload_id: UUID) -> tuple[Any, list[Any], Any]:
+    """The same inside a transaction; answers in the order of the catalogue."""
+
+    def current(rows: Any) -> Any:
+        return connection.execute(select(rows).where(rows.c.upload_id == upload_id, rows.c.is_current))
+
+    found = read_current(connection, upload_id)
+    return current(conversation_transcriptions).first(), found, current(conversation_scores).first()
 
 
 def uploads_by_location(engine: Engine, folder: str) -> dict[str, UUID]:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, Row, and_, case, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, Row, Text, and_, case, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from nurseconv_dagster.store.claims import cancel_uploads
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.tables import STAGES
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 
 # A guess for planning only, until the decoder has measured: the bit rate of compressed speech.
@@ -100,8 +102,10 @@ def _apply_restarts(connection: Connection) -> None:
     """A person's wish (retry, amendment, correction) becomes pending work, once nothing is running on the row.
 
     An upload in work keeps its wish until it has reached an end. Where the content never got into the vault there is
-    nothing to restart.
+    nothing to restart. One that stopped before the stage asked for goes on where it stopped: a wish skips no work.
     """
+    order = literal(list(STAGES), ARRAY(Text))
+    stopped_before = func.array_position(order, uploads.c.stage) < func.array_position(order, uploads.c.restart_from)
     connection.execute(
         update(uploads)
         .where(
@@ -110,7 +114,7 @@ def _apply_restarts(connection: Connection) -> None:
             uploads.c.status.in_(("completed", "failed", "rejected", "cancelled")),
         )
         .values(
-            stage=uploads.c.restart_from,
+            stage=case((stopped_before, uploads.c.stage), else_=uploads.c.restart_from),
             restart_from=None,
             status="pending",
             run_key=None,

@@ -8,27 +8,29 @@ What to keep out: frames for reporting (`reporting`), lists for people (`listing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, Table, and_, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
-from nurseconv_dagster.extraction.answers import Answer, Evidence, Extraction, ProviderCall
+from nurseconv_dagster.extraction.answers import Answer, Extraction, ProviderCall
 from nurseconv_dagster.scoring.scores import Scores
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.store import codec
+from nurseconv_dagster.store.answer_rows import answer_of, answer_row
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.provider_tables import extraction_attempts
+from nurseconv_dagster.store.standing import Standing, find_standing
 from nurseconv_dagster.store.tables import conversation_scores, conversation_transcriptions, question_answers
 
 NEVER_ENDED = "CallNeverEnded"
+REVIEW_OUTDATED = "review_outdated"  # a person judged it on other words, or it was another question
 
 _TRANSCRIPT_PLAIN = tuple(f.name for f in fields(Transcript) if f.name not in ("full_text", "segments"))
 _CALL_PLAIN = tuple(f.name for f in fields(ProviderCall) if f.name not in ("question_ids", "latency_s"))
 _CLAIM_COUNTS = tuple(f.name for f in fields(ProviderCall) if f.name.startswith("n_claims_"))
-_ANSWER_PLAIN = tuple(f.name for f in fields(Answer) if f.name not in ("evidence", "review_reasons", "hops"))
 
 
 def save_transcript(connection: Connection, upload_id: UUID, transcript: Transcript) -> None:
@@ -65,18 +67,24 @@ def decode_transcript(row: Row[Any]) -> Transcript:
 
 
 def save_extraction(connection: Connection, upload_id: UUID, attempt: int, extraction: Extraction) -> None:
-    """The answers are now the upload's current ones, pointing into its current transcript; every call is recorded."""
-    run_no = _supersede(connection, question_answers, upload_id)
-    transcription_id: UUID = connection.execute(
-        select(conversation_transcriptions.c.id).where(
-            conversation_transcriptions.c.upload_id == upload_id, conversation_transcriptions.c.is_current
-        )
-    ).scalar_one()
-    shared = {"upload_id": upload_id, "transcription_id": transcription_id, "run_no": run_no, "is_current": True}
+    """The answers are now the upload's current ones, pointing into its current transcript; every call is recorded.
+
+    Where a reviewer has judged the same question on the same words, the verdict stays current and the answer is kept
+    beside it.
+    """
+    transcript = connection.execute(_current(conversation_transcriptions, upload_id)).one()
+    standing = find_standing(connection, upload_id, codec.decode_text(transcript.full_text), extraction.answers)
+    shared = {
+        "upload_id": upload_id,
+        "transcription_id": transcript.id,
+        "run_no": _supersede(connection, question_answers, upload_id),
+    }
     if extraction.answers:
         connection.execute(
-            insert(question_answers), [{**shared, **_answer_row(answer)} for answer in extraction.answers]
+            insert(question_answers), [{**shared, **_beside(answer, standing)} for answer in extraction.answers]
         )
+    stays = question_answers.c.id.in_(standing.kept.values())
+    connection.execute(update(question_answers).where(stays).values(is_current=True))
     for call in extraction.calls:
         save_call(connection, upload_id, attempt, call)
 
@@ -94,9 +102,9 @@ def load_extraction(engine: Engine, upload_id: UUID) -> Extraction:
             .order_by(extraction_attempts.c.called_at, extraction_attempts.c.id)
         ).all()
     return Extraction(
-        answers=tuple(_answer(row) for row in rows),
+        answers=tuple(answer_of(row) for row in rows),
         calls=tuple(_call(row) for row in calls),
-        catalogue_version=rows[0].catalogue_version if rows else "",
+        catalogue_version=max(rows, key=lambda row: row.run_no).catalogue_version if rows else "",
     )
 
 
@@ -104,7 +112,7 @@ def load_answers(engine: Engine, answer_ids: Sequence[str]) -> tuple[Answer, ...
     """The answers of these ids that are still there, current or not, by question."""
     wanted = select(question_answers).where(question_answers.c.id.in_([UUID(id_) for id_ in answer_ids]))
     with transaction(engine) as connection:
-        return tuple(_answer(row) for row in connection.execute(wanted.order_by(question_answers.c.question_id)))
+        return tuple(answer_of(row) for row in connection.execute(wanted.order_by(question_answers.c.question_id)))
 
 
 def save_scores(connection: Connection, upload_id: UUID, scores: Scores) -> None:
@@ -115,42 +123,29 @@ def save_scores(connection: Connection, upload_id: UUID, scores: Scores) -> None
     )
 
 
+def next_run_no(connection: Connection, table: Table, upload_id: UUID) -> int:
+    """The number of the upload's next run in this table; its row must be locked."""
+    last = select(func.coalesce(func.max(table.c.run_no), 0)).where(table.c.upload_id == upload_id)
+    return int(connection.execute(last).scalar_one()) + 1
+
+
 def _supersede(connection: Connection, table: Table, upload_id: UUID) -> int:
     """The next run number, after the current rows of the last run have stepped back."""
-    mine = table.c.upload_id == upload_id
-    connection.execute(update(table).where(and_(mine, table.c.is_current)).values(is_current=False))
-    last: int = connection.execute(select(func.coalesce(func.max(table.c.run_no), 0)).where(mine)).scalar_one()
-    return last + 1
+    mine = and_(table.c.upload_id == upload_id, table.c.is_current)
+    connection.execute(update(table).where(mine).values(is_current=False))
+    return next_run_no(connection, table, upload_id)
+
+
+def _beside(answer: Answer, standing: Standing) -> dict[str, Any]:
+    """A run's answer as a row: behind the verdict that stands, or asking for a new one where the old one does not."""
+    if answer.question_id in standing.outdated:
+        reasons = (*answer.review_reasons, REVIEW_OUTDATED)
+        answer = replace(answer, needs_review=True, review_reasons=reasons)
+    return {**answer_row(answer), "is_current": answer.question_id not in standing.kept}
 
 
 def _current(table: Table, upload_id: UUID) -> Any:
     return select(table).where(table.c.upload_id == upload_id, table.c.is_current)
-
-
-def _answer_row(answer: Answer) -> dict[str, Any]:
-    best = answer.evidence[0] if answer.evidence else None
-    return {
-        **{name: getattr(answer, name) for name in _ANSWER_PLAIN},
-        "review_reasons": list(answer.review_reasons),
-        "hops": list(answer.hops),
-        "evidence": [asdict(item) for item in answer.evidence],
-        "context_start_char": best.start_char if best else None,
-        "context_end_char": best.end_char if best else None,
-        "timestamp_start_s": best.start_s if best else None,
-        "timestamp_end_s": best.end_s if best else None,
-        "evidence_quote": best.quote if best else None,
-        "evidence_grade": best.grade if best else None,
-        "speaker_role": best.role if best else None,
-    }
-
-
-def _answer(row: Row[Any]) -> Answer:
-    return Answer(
-        **{name: getattr(row, name) for name in _ANSWER_PLAIN},
-        review_reasons=tuple(row.review_reasons),
-        hops=tuple(row.hops),
-        evidence=tuple(Evidence(**{**item, "segment_ids": tuple(item["segment_ids"])}) for item in row.evidence),
-    )
 
 
 def save_call(

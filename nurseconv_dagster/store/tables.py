@@ -170,6 +170,7 @@ question_answers = Table(
     UniqueConstraint("upload_id", "question_id", "run_no"),
     Index("uq_question_answers_current", "upload_id", "question_id", unique=True, postgresql_where=text("is_current")),
     one_of("state", STATES, "state"),
+    Index("ix_question_answers_review", "upload_id", postgresql_where=text("is_current and needs_review")),
 )
 
 SCORE_COLUMNS = (
@@ -226,6 +227,7 @@ answer_reviews = Table(
     Column("question_answer_id", UUID(as_uuid=True), ForeignKey("question_answers.id"), nullable=False, index=True),
     upload_id(),
     Column("verdict", Text, nullable=False),
+    Column("resulting_answer_id", UUID(as_uuid=True), ForeignKey("question_answers.id"), unique=True),
     Column("corrected_value", JSONB(none_as_null=True)),
     Column("reviewer", Text, nullable=False),
     moment("reviewed_at", required=True),

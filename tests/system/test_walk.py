@@ -14,6 +14,7 @@ from nurseconv_dagster.operations.export import export_results
 from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.listings import ask_restart
 from tests.exports import bundles
+from tests.fakes.check_results import failed_checks
 from tests.fakes.notes import drop, note
 
 pytestmark = pytest.mark.xdist_group("dagster")
@@ -120,22 +121,6 @@ def test_every_asset_check_passes_after_a_good_day_and_a_planted_lie_turns_one_r
         connection.execute(text("update conversation_uploads set updated_at = clock_timestamp()"))
     drive(home)
     assert "every_answer_is_proven" in failed_checks()
-
-
-def failed_checks() -> set[str]:
-    from dagster import AssetKey, DagsterInstance
-
-    from nurseconv_dagster.definitions import defs
-
-    found = set()
-    with DagsterInstance.get() as instance:
-        for name in ("conversation_uploads", "conversation_transcriptions", "question_answers", "conversation_scores"):
-            for key in defs.resolve_asset_graph().get_check_keys_for_assets({AssetKey(name)}):
-                history = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
-                assert history, f"{key.name} never ran"
-                if not history[0].event.asset_check_evaluation.passed:
-                    found.add(key.name)
-    return found
 
 
 def test_exports_hold_the_rows_with_their_columns(home, store_engine, tmp_path):

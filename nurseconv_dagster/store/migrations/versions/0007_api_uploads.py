@@ -1,7 +1,7 @@
 """Keys of the API's callers: one key stands for one upload.
 
 Revision: 0007
-Before: 0005
+Before: 0006
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from nurseconv_dagster.store.roles import API_ROLE
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
