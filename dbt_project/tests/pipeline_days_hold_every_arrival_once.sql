@@ -1,4 +1,5 @@
 -- Days whose arrivals are not the uploads of that day.
+{{ config(meta={'dagster': {'ref': {'name': 'pipeline_days'}}}) }} -- a check of this asset in Dagster
 with uploads as (
 
     select * from {{ ref('int_counted_uploads') }}

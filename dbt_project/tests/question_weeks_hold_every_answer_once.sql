@@ -1,4 +1,5 @@
 -- Weeks of answers whose states do not add up to the answers of that week.
+{{ config(meta={'dagster': {'ref': {'name': 'question_weeks'}}}) }} -- a check of this asset in Dagster
 with answers as (
 
     select * from {{ ref('answers') }}

@@ -1,4 +1,5 @@
 -- Weeks of uploads whose parts do not add up to the uploads of that week.
+{{ config(meta={'dagster': {'ref': {'name': 'unit_weeks'}}}) }} -- a check of this asset in Dagster
 with uploads as (
 
     select * from {{ ref('int_counted_uploads') }}

@@ -34,7 +34,7 @@ from nurseconv_dagster.automation.partitions import uploads_partitions
 from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
-from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store import planning, reporting
 
 INTAKE_EVERY_S = 5
@@ -43,6 +43,8 @@ TAKE_IN_AT_MOST_S = 20.0
 MARTS_AT_LATEST_S = 60.0
 MARTS_RETRY_AFTER_S = 60.0
 MARTS_GIVEN_UP_AFTER_S = 3600.0
+# What a run prints where `up` runs; its own page in the UI has everything.
+_PRINTED = {"loggers": {"console": {"config": {"log_level": load_settings().log_level}}}}
 _IN_PROGRESS = [
     DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING,
     DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING,
@@ -109,6 +111,7 @@ def run_request(plan: planning.PlannedRun) -> RunRequest:
     return RunRequest(
         run_key=plan.run_key,
         job_name=PROCESS_UPLOADS,
+        run_config=_PRINTED,
         tags=tags,
         asset_selection=[AssetKey(name) for name in ASSETS_FROM_STAGE[plan.stage]],
         asset_check_keys=[],  # checks look at all rows: they run with the marts, once for many batches
@@ -128,7 +131,8 @@ def request_marts(instance: DagsterInstance, engine: Engine) -> list[RunRequest]
     if last and not _may_follow(last[0]):
         return []
     run_key = f"marts:{datetime.now(UTC).isoformat(timespec='milliseconds')}"
-    return [RunRequest(run_key=run_key, job_name=BUILD_MARTS, tags={"nurseconv/marts": "build"})]
+    tags = {"nurseconv/marts": "build"}
+    return [RunRequest(run_key=run_key, job_name=BUILD_MARTS, run_config=_PRINTED, tags=tags)]
 
 
 def _may_follow(last: RunRecord) -> bool:

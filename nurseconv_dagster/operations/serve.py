@@ -85,6 +85,7 @@ def _parts(settings: Settings, engine: Engine, ui: Address, api: Address, folder
             command=_dagster("dagster", "api", "grpc", "-m", DEFINITIONS, "-s", code, "--log-level", level),
             prepare=partial(bury_dead_runs, settings),
             is_ready=partial(accepts, code),
+            is_quiet=True,  # dbt tells every test of every build; the run's page keeps that
         ),
         Part(
             name="Dagster UI",

@@ -42,6 +42,7 @@ class Part:
         environment: variables that it gets beside our own, made anew for each start.
         prepare: done before each start. A `PermanentError` ends everything, another one counts as a start that failed.
         patience_s: seconds it may take to end before it is killed.
+        is_quiet: what it prints to standard output is not shown; its errors are.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Part:
     environment: Callable[[], Mapping[str, str]] = dict
     prepare: Callable[[], object] = lambda: None
     patience_s: float = 10.0
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _start(one: _Kept, say: Say, limits: Limits) -> bool:
             one.part.command,
             env={**os.environ, **one.part.environment()},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if one.part.is_quiet else None,
             start_new_session=True,
         )
     except PermanentError as error:
