@@ -39,7 +39,8 @@ _NEXT = """
    marts (rows)  {marts}
    psql          psql "$(.venv/bin/nurseconv url --role bi)" -c 'table marts.question_weeks'
    Dagster UI    make up, then http://127.0.0.1:3000: lineage, runs, checks
-   export        .venv/bin/nurseconv export out --format csv (or jsonl, parquet, srt, vtt)
+   pages, API    make up, then http://127.0.0.1:8000/review (listen, confirm, correct), /upload, /docs
+   export        .venv/bin/nurseconv export out --format csv (or jsonl, parquet, srt, vtt, fhir)
    your files    .venv/bin/nurseconv ingest FOLDER
    stop          make down (the embedded Postgres); all data is in {home}"""
 

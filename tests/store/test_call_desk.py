@@ -128,7 +128,8 @@ def test_a_dead_provider_gets_five_calls_and_one_probe_a_pause_from_any_number_o
     assert {row.outcome for row in rows} == {"error"}
     pauses = [(after.called_at - before.called_at).total_seconds() for before, after in pairwise(rows[4:])]
     assert all(pause >= 0.4 for pause in pauses)
-    assert 6 <= made <= 20
+    lasted_s = (rows[-1].called_at - rows[0].called_at).total_seconds()
+    assert 6 <= made <= 6 + lasted_s / 0.4  # on a slow machine it lasts longer
 
 
 def test_a_healthy_provider_is_not_slowed_down(engine, desk_of):
