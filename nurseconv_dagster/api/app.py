@@ -44,6 +44,7 @@ from nurseconv_dagster.api import (
     questions,
     reviews,
     tasks,
+    templating,
     texts,
     upload_page,
     uploads,
@@ -99,8 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.identity_provider = IdentityProvider(settings)
         app.include_router(oidc.router)
     app.mount("/docs/assets", documents.assets)
-    app.mount("/upload/assets", upload_page.assets)
-    app.mount("/review/assets", pages.assets)
+    app.mount("/assets", templating.assets)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

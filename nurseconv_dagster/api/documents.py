@@ -15,15 +15,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
+from nurseconv_dagster.api.policies import SWAGGER_UI
 from nurseconv_dagster.api.problems import Problem, answers
 
 ASSETS = Path(__file__).parent / "static" / "swagger-ui"
 OPENAPI = "/openapi.json"
-# Swagger UI sets style attributes and shows small images that it carries as data; it needs no inline script.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -78,4 +74,4 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
 async def show(request: Request) -> HTMLResponse:
     """The page that shows the description and lets one try it."""
     page = _PAGE.format(root=request.scope.get("root_path", ""))
-    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
+    return HTMLResponse(page, headers={"Content-Security-Policy": SWAGGER_UI})

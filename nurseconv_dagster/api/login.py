@@ -1,18 +1,14 @@
 """Logging in and out of the pages, with a key.
 
-What lives here: `/login`, `/logout`, and where a login leads.
+What lives here: `/login`, `/logout`, `/`, and where a login leads.
 When to add here: another way to log in gets a module of its own and a line on the page.
 What to keep out: the pages themselves; programs, which send their key with each request.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from html import escape
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -21,45 +17,20 @@ from nurseconv_dagster.api import sessions
 from nurseconv_dagster.api.callers import by_key, check_form
 from nurseconv_dagster.api.pace import take_turn
 from nurseconv_dagster.api.parts import Configured
+from nurseconv_dagster.api.policies import FORM_ONLY
+from nurseconv_dagster.api.templating import PAGES, page, pages_for
 from nurseconv_dagster.store.sessions import Session
 
-HOME_PAGE = "/review"
+HOME_PAGE = "/"
 _OUR_PATH = re.compile(r"/(?![/\\])[\w./?=&%~-]*", re.ASCII)
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:12vh auto;padding:0 1rem}"
-    "label{display:block;font-weight:600}"
-    "input,button,a.button{box-sizing:border-box;width:100%;font:inherit;padding:.6rem;margin:.4rem 0 1rem}"
-    "a.button{display:block;text-align:center;border:1px solid}.wrong{border-left:4px solid #b00020;padding-left:.6rem}"
-)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>nurseconv: log in</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1>Log in</h1>
-{reason}
-{provider}
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{goal}">
-<label for="key">Your key</label>
-<input id="key" name="key" type="password" autocomplete="current-password" required autofocus>
-<button>Log in</button>
-</form>
-<p>A key begins with <code>nc_</code>. An operator makes one with <code>nurseconv keys make</code>.</p>
-</main>
-</body>
-</html>
-"""
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def lead(request: Request) -> RedirectResponse:
+    """Leads to the first page that the caller may open."""
+    found = sessions.find_login(request)
+    return RedirectResponse("/login" if found is None else next(iter(pages_for(found[0].scopes))), 303)
 
 
 @router.get("/login")
@@ -80,7 +51,7 @@ def log_in(
     if found is None:
         take_turn(request)
         return login_page(settings.oidc_issuer != "", next, "This key is unknown, revoked, expired or renewed.")
-    response = RedirectResponse(our_path(next), 303)
+    response = RedirectResponse(landing(next, found.scopes), 303)
     sessions.begin(request, response, Session(found.actor, found.id, found.scopes, found.units), found)
     return response
 
@@ -104,14 +75,18 @@ def login_page(has_provider: bool, goal: str, reason: str = "") -> HTMLResponse:
         goal: the path to which the login leads.
         reason: a sentence; empty on the first try.
     """
-    link = f'<a class="button" href="/login/oidc?next={quote(our_path(goal))}">Log in with your hospital account</a>'
-    page = _PAGE.format(
-        style=_STYLE,
-        goal=escape(our_path(goal)),
-        reason=f'<p class="wrong" role="alert">{escape(reason)}</p>' if reason else "",
-        provider=link if has_provider else "",
-    )
-    return HTMLResponse(page, 401 if reason else 200, {"Content-Security-Policy": POLICY})
+    return page(
+        "login.html", None, status=401 if reason else 200, policy=FORM_ONLY,
+        goal=our_path(goal), has_provider=has_provider, reason=reason,
+    )  # fmt: skip
+
+
+def landing(goal: str, scopes: frozenset[str]) -> str:
+    """Where a login leads: to its goal, or home if that is a page which these scopes do not open."""
+    goal = our_path(goal)
+    first = re.split(r"[/?]", goal)[1]
+    closed = {path for path, _, _ in PAGES} - pages_for(scopes).keys()
+    return HOME_PAGE if f"/{first}" in closed else goal
 
 
 def our_path(goal: str) -> str:

@@ -17,7 +17,7 @@ from fastapi.responses import RedirectResponse, Response
 from nurseconv_dagster.api import sessions
 from nurseconv_dagster.api.cookies import set_cookie
 from nurseconv_dagster.api.identity_provider import IdentityProvider, Login, to_cookie
-from nurseconv_dagster.api.login import HOME_PAGE, login_page, our_path
+from nurseconv_dagster.api.login import HOME_PAGE, landing, login_page, our_path
 from nurseconv_dagster.api.pace import take_turn
 from nurseconv_dagster.api.parts import parts_of
 from nurseconv_dagster.errors import IdentityProviderError, KeyRefusedError
@@ -66,7 +66,7 @@ def come_back(
         person = provider.finish(login, code, _callback(request))
     except (KeyRefusedError, IdentityProviderError) as error:
         return login_page(has_provider=True, goal=login.goal, reason=str(error))
-    response = RedirectResponse(login.goal, 303)
+    response = RedirectResponse(landing(login.goal, person.scopes), 303)
     sessions.begin(request, response, Session(person.actor, None, person.scopes, person.units))
     response.delete_cookie(COOKIE)
     return response

@@ -129,15 +129,16 @@ def find_upload_of(connection: Connection, answer_id: UUID, units: Units) -> UUI
 
 def _read_past(connection: Connection, upload_id: UUID) -> dict[str, list[PastVerdict]]:
     """Verdicts by question."""
-    answers = {
-        row.id: answer_of(row)
-        for row in connection.execute(select(question_answers).where(question_answers.c.upload_id == upload_id))
-    }
+    # Verdicts first: one that is given meanwhile brings an answer that is not among those read before.
     verdicts = connection.execute(
         select(answer_reviews)
         .where(answer_reviews.c.upload_id == upload_id, answer_reviews.c.resulting_answer_id.is_not(None))
         .order_by(answer_reviews.c.reviewed_at)
-    )
+    ).all()
+    answers = {
+        row.id: answer_of(row)
+        for row in connection.execute(select(question_answers).where(question_answers.c.upload_id == upload_id))
+    }
     past: dict[str, list[PastVerdict]] = {}
     for row in verdicts:
         before, after = answers[row.question_answer_id], answers[row.resulting_answer_id]

@@ -13,7 +13,7 @@ from nurseconv_dagster.store.keys import SCOPES
 
 OPEN = {"GET /health", "GET /ready", "GET /docs", "GET /openapi.json"}
 # The way to a session; it gives nothing to anybody without a key or an account.
-LOGIN = {"GET /login", "POST /login", "POST /logout"}
+LOGIN = {"GET /", "GET /login", "POST /login", "POST /logout"}
 
 
 def requirements(dependant: Dependant) -> Iterator[Requirement]:

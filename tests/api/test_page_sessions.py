@@ -138,6 +138,31 @@ def test_a_login_leads_to_our_pages_only(browser: TestClient, token: str, goal: 
     assert browser.post("/login", data={"key": token, "next": goal}).headers["location"] == HOME_PAGE
 
 
+@pytest.mark.parametrize(
+    ("scopes", "goal", "place"),
+    [
+        (["upload"], "", "/upload"),
+        (["upload"], "/review?unit=A", "/upload"),
+        (["upload"], "/upload", "/upload"),
+        (["review", "read"], "", "/review"),
+        (["review"], "/upload", "/review"),
+        (["review", "upload"], "/upload", "/upload"),
+        (["admin"], "/upload", "/upload"),
+        (["read"], "/review", "/docs"),
+    ],
+)
+def test_a_login_leads_to_a_page_that_the_key_opens(app: FastAPI, key: MakeKey, scopes, goal, place) -> None:
+    token = key(*scopes, units=["A"])["Authorization"].removeprefix("Bearer ")
+    with TestClient(app) as browser:
+        shown = browser.post("/login", data={"key": token, "next": goal})
+        assert (shown.status_code, shown.url.path) == (200, place)
+        assert goal or browser.get("/").url.path == place
+
+
+def test_a_browser_that_nobody_logged_in_with_begins_at_the_login(browser: TestClient) -> None:
+    assert browser.get("/").headers["location"] == "/login"
+
+
 def test_the_login_page_allows_no_script_and_no_frame(browser: TestClient) -> None:
     shown = browser.get("/login")
     policy = shown.headers["content-security-policy"]

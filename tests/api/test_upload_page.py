@@ -7,7 +7,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from nurseconv_dagster.api.upload_page import ASSETS
+from nurseconv_dagster.api.templating import FOLDER
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_the_page_offers_what_the_caller_may_choose(page):
     answer = page("upload", units=["icu", 'ward "3" <b>'])
     assert answer.status_code == 200
     assert "<option>icu</option>" in answer.text
-    assert "<option>ward &quot;3&quot; &lt;b&gt;</option>" in answer.text
+    assert "<option>ward &#34;3&#34; &lt;b&gt;</option>" in answer.text
     assert re.search(r'<option value="general" selected>', answer.text)
     assert "{{" not in answer.text
     assert 'name="unit" maxlength="200" required' in page("upload", units=["*"]).text
@@ -39,12 +39,12 @@ def test_a_browser_may_record_here_and_run_only_our_scripts(page, client):
     assert "microphone=(self)" in answer.headers["Permissions-Policy"]
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|style=|https?://", answer.text)
-    for address in re.findall(r'(?:href|src)="(/upload/assets/[^"]+)"', answer.text):
+    for address in re.findall(r'(?:href|src)="(/assets/[^"]+)"', answer.text):
         assert client.get(address).status_code == 200
 
 
 def test_the_script_speaks_only_of_elements_and_fields_that_are_there():
-    html, script = ((ASSETS / name).read_text() for name in ("upload.html", "upload.js"))
+    html, script = ((FOLDER / name).read_text() for name in ("templates/upload.html", "static/pages/upload.js"))
     there = set(re.findall(r'\bid="([\w-]+)"', html)) | {"unit"}
     assert set(re.findall(r'\bat\("([\w-]+)"\)', script)) <= there
     named = re.search(r"for \(const name of \[([^\]]+)\]", script)[1]

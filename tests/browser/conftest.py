@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import math
 import shutil
-import socket
 import struct
-import threading
-import time
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-import uvicorn
 from sqlalchemy import Engine, update
 
 from nurseconv_dagster.api.app import create_app
@@ -28,10 +24,12 @@ from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.store.keys import make_key
 from nurseconv_dagster.store.tables import conversation_uploads
+from tests.api.serving import serve
 from tests.fakes.reviewed import reviewed_upload
 from tests.fakes.talks import spoken
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-gpu-compositing", "--mute-audio", "--disable-dev-shm-usage"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-gpu-compositing", "--mute-audio", "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 VISIT = (
     "nurse: Good morning. How old are you?",
     "patient: I am 54.",
@@ -61,18 +59,8 @@ def chromium() -> Iterator[object]:
 def address(home: Settings) -> Iterator[str]:
     """Where the home's API is served; nothing is drawn for the audit, so that only what a test doubts waits."""
     settings = home.model_copy(update={"review_audit_share": 0.0})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with serve(create_app(settings)) as served:
+        yield served
 
 
 @pytest.fixture
@@ -95,33 +83,68 @@ def recording(home: Settings, store_engine: Engine, tmp_path: Path) -> Callable[
 
 
 @pytest.fixture
-def open_page(chromium, address: str, store_engine: Engine) -> Iterator[Callable[..., object]]:
-    """Opens a page as a reviewer of 4-west who has logged in; fails the test for what the browser complains about.
+def new_page(chromium, address: str) -> Iterator[Callable[..., object]]:
+    """A page of a browser that nobody has logged in with; fails the test for what the browser complains about.
 
     That a request was refused, or did not come through, is what some tests are about.
     """
     complaints: list[str] = []
     contexts = []
 
-    def open_as(path: str, **options: object) -> object:
+    def make(**options: object) -> object:
         context = chromium.new_context(base_url=address, **{"viewport": {"width": 1280, "height": 800}, **options})
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        key = make_key(store_engine, "a reviewer", scopes=("review", "read"), units=("4-west",), actor="test")
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    meant = ("status of 401", "status of 409", "status of 415", "status of 422", "net::ERR_FAILED")
+    assert [line for line in complaints if not any(part in line for part in meant)] == []
+
+
+@pytest.fixture
+def new_key(store_engine: Engine) -> Callable[..., str]:
+    """Makes a key for 4-west with these scopes."""
+    return lambda *scopes: make_key(store_engine, "a person", scopes=scopes, units=("4-west",), actor="test")
+
+
+@pytest.fixture
+def open_page(new_page, new_key, address: str) -> Callable[..., object]:
+    """Opens a page as somebody of 4-west who has logged in; a reviewer unless told otherwise."""
+
+    def open_as(path: str, scopes: tuple[str, ...] = ("review", "read"), **options: object) -> object:
+        page = new_page(**options)
         page.goto(f"/login?next={path}")
-        page.get_by_label("Your key").fill(key)
+        page.get_by_label("Your key").fill(new_key(*scopes))
         page.keyboard.press("Enter")
         page.wait_for_url(address + path)
         return page
 
-    yield open_as
-    for context in contexts:
-        context.close()
-    meant = ("status of 409", "status of 422", "net::ERR_FAILED")
-    assert [line for line in complaints if not any(part in line for part in meant)] == []
+    return open_as
+
+
+@pytest.fixture
+def axe() -> Callable[..., list[str]]:
+    """What axe complains about on a page, in light and, of its colours, in dark."""
+    found = pytest.importorskip(
+        "axe_core_python.sync_playwright", reason="needs axe-core-python: it is in the extra dev"
+    )
+
+    def complaints(page: object) -> list[str]:
+        violations = found.Axe().run(page)["violations"]
+        page.emulate_media(color_scheme="dark")
+        violations += found.Axe().run(page, options={"runOnly": ["color-contrast"]})["violations"]
+        page.emulate_media(color_scheme="light")
+        return [
+            f"{item['id']}: {node['html']} {node['failureSummary']}" for item in violations for node in item["nodes"]
+        ]
+
+    return complaints
 
 
 def _tone(file: Path, seconds: int) -> Path:

@@ -1,6 +1,6 @@
 """The pages of reviewers: the queue, one conversation, and the pieces of it that scripts ask for.
 
-What lives here: the routes below `/review`, and the policy under which a browser shows them.
+What lives here: the routes below `/review`.
 When to add here: another page for reviewers.
 What to keep out: verdicts (they go through the API, `api.reviews`), markup (templates).
 """
@@ -13,16 +13,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import Configured, Database
+from nurseconv_dagster.api.progress import Task, is_at_an_end, task_of
 from nurseconv_dagster.api.review import labels
 from nurseconv_dagster.api.review.cards import Card, card_of
 from nurseconv_dagster.api.review.forms import field_of
-from nurseconv_dagster.api.review.templating import FOLDER, render
 from nurseconv_dagster.api.review.turns import turns_of
+from nurseconv_dagster.api.templating import page
 from nurseconv_dagster.errors import ReviewRefusedError, UnknownAnswerError, UnknownUploadError
 from nurseconv_dagster.extraction.reviewing import states_for
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
@@ -39,11 +39,6 @@ from nurseconv_dagster.store.review_queue import (
 from nurseconv_dagster.store.review_sheet import Sheet, find_upload_of, read_sheet
 from nurseconv_dagster.store.reviews import REVIEWABLE, find_question
 
-# Nothing from elsewhere, nothing inline: what a transcript says can never become a script or a style.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 _MOST_CONVERSATIONS = 100
 _ENDS = {
     "erased": (410, "This conversation was erased", "Nothing of it is left, and nothing can bring it back."),
@@ -51,9 +46,9 @@ _ENDS = {
     "failed": (200, "This conversation could not be processed", "An operator sees the reason and can run it again."),
     "cancelled": (200, "This conversation was cancelled", "An operator can run it again."),
 }
-_MISSING = ("There is no such conversation", "Or it belongs to a unit that you do not see.")
+_WORKING = (200, "This conversation is being processed", "Its answers appear here when they are found.")
+_MISSING = (404, "There is no such conversation", "Or it belongs to a unit that you do not see.")
 router = APIRouter(prefix="/review", include_in_schema=False)
-assets = StaticFiles(directory=FOLDER / "static")
 
 
 class Narrowing(BaseModel):
@@ -97,10 +92,11 @@ def show_conversation(
         with audit.access(engine, caller.actor, "review.opened", upload_id) as connection:
             sheet = read_sheet(connection, upload_id, caller.units, settings.review_audit_share)
     except UnknownUploadError:
-        return _message(404, *_MISSING, caller, settings)
+        return _message(*_MISSING, caller)
     end = _end_of(sheet)
     if end is not None:
-        return _message(*end, caller, settings)
+        task = task_of(sheet.upload) if end == _WORKING else None
+        return _message(*end, caller, task)
     assert sheet.transcript is not None  # noqa: S101 - _end_of() has answered otherwise
     cards = [card_of(item, sheet.transcript) for item in sheet.answers]
     return _page(
@@ -108,7 +104,8 @@ def show_conversation(
         upload=sheet.upload, turns=turns_of(sheet.transcript), groups=_by_category(cards),
         n_waiting=sum(card.reason is not None for card in cards), n_answers=len(cards),
         has_audio=sheet.upload.kind == "audio" and sheet.upload.object_key is not None,
-        overall_score=sheet.overall_score, is_scored=_is_scored(sheet), default_profile=settings.default_profile,
+        overall_score=sheet.overall_score, is_scored=is_at_an_end(sheet.upload),
+        default_profile=settings.default_profile,
     )  # fmt: skip
 
 
@@ -151,18 +148,15 @@ def _read_card(answer_id: UUID, caller: Caller, engine: Any, settings: Settings)
 def _end_of(sheet: Sheet) -> tuple[int, str, str] | None:
     """Status, heading and sentence where there is nothing to judge; null where there is."""
     status, transcript = sheet.upload.status, sheet.transcript
+    if not is_at_an_end(sheet.upload) and (status not in REVIEWABLE or not sheet.answers):
+        return _WORKING
     if status not in REVIEWABLE:
         return _ENDS[status]
     if transcript is not None and transcript.outcome == "no_speech":
         return 200, "Nobody speaks in this recording", "There are no answers, and it counts in no score."
     if transcript is None or not sheet.answers:
-        return 200, "This conversation is being processed", "Come back in a few minutes."
+        return 200, "This conversation has no answers", "No question was put to it; an operator can run it again."
     return None
-
-
-def _is_scored(sheet: Sheet) -> bool:
-    """Whether the score is that of the answers shown."""
-    return sheet.upload.status == "completed" and sheet.upload.restart_from is None
 
 
 def _by_category(cards: list[Card]) -> list[tuple[str, list[Card]]]:
@@ -172,12 +166,10 @@ def _by_category(cards: list[Card]) -> list[tuple[str, list[Card]]]:
     return [(labels.plain(name), list(group)) for name, group in groupby(ordered, lambda card: card.answer.category)]
 
 
-def _message(status: int, heading: str, sentence: str, caller: Caller, settings: Settings) -> HTMLResponse:
-    page = _page("message.html", caller, settings, heading=heading, sentence=sentence)
-    page.status_code = status
-    return page
+def _message(status: int, heading: str, sentence: str, caller: Caller, task: Task | None = None) -> HTMLResponse:
+    """A page that says why there is nothing to judge; with a task, it follows that to its end."""
+    return page("message.html", caller, status=status, heading=heading, sentence=sentence, task=task)
 
 
 def _page(template: str, caller: Caller, settings: Settings, **values: Any) -> HTMLResponse:
-    body = render(template, caller=caller, zone=settings.zone, **values)
-    return HTMLResponse(body, headers={"Content-Security-Policy": POLICY})
+    return page(template, caller, zone=settings.zone, **values)

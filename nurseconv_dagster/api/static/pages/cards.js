@@ -3,8 +3,8 @@ import { fetchPiece, Refused, sendReview } from "./api.js";
 import { addRow, readValue } from "./forms.js";
 
 export class Cards {
-  constructor(pane, transcript, player) {
-    Object.assign(this, { pane, transcript, player, chosen: null, nDone: 0 });
+  constructor(pane, transcript, player, facts) {
+    Object.assign(this, { pane, transcript, player, facts, chosen: null, nDone: 0 });
     this.nWaiting = Number(document.getElementById("progress").dataset.waiting);
     this.status = document.getElementById("status");
     this.show(this.nWaiting ? "waiting" : "all");
@@ -138,6 +138,7 @@ export class Cards {
     card.replaceWith(fresh);
     this.choose(fresh);
     this.#tell("Saved");
+    this.facts.refresh();
   }
 
   #count() {

@@ -1,7 +1,9 @@
 // Sends a file, a recording of this browser, or a typed text to the API, and follows it to its end.
+import { token } from "./api.js";
+import { follow } from "./follow.js";
+
 const at = (id) => document.getElementById(id);
-const headers = () => ({ "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content });
-const OPEN = ["pending", "processing"];
+const may = at("main").dataset; // what this caller may do beside sending
 let dropped = null;
 let recording = null;
 
@@ -79,14 +81,14 @@ function tell(heading, percent, sentence) {
 function fail(sentence) {
   tell("Not taken", 0, sentence);
   at("what").classList.add("wrong");
-  document.querySelector(".send").disabled = false;
+  at("send").disabled = false;
 }
 
 at("conversation").addEventListener("submit", (event) => {
   event.preventDefault();
   const file = { file: dropped ?? at("file").files[0], record: recording }[way()];
   if (way() !== "text" && !file) { fail("There is nothing to send yet: choose a file, or record."); return; }
-  document.querySelector(".send").disabled = true;
+  at("send").disabled = true;
   at("next").hidden = at("answers").hidden = true;
   if (way() === "text") {
     send("/api/v1/text-processing", JSON.stringify({ text: at("text").value, ...fields() }), "application/json");
@@ -101,7 +103,7 @@ at("conversation").addEventListener("submit", (event) => {
 function send(address, body, type) {
   const request = new XMLHttpRequest(); // fetch does not tell how much was sent
   request.open("POST", address);
-  for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+  request.setRequestHeader("X-CSRF-Token", token);
   if (type) request.setRequestHeader("Content-Type", type);
   request.upload.addEventListener("progress", (event) => {
     if (event.lengthComputable) tell("Sending", (100 * event.loaded) / event.total, "");
@@ -111,31 +113,32 @@ function send(address, body, type) {
     let answer = {};
     try { answer = JSON.parse(request.responseText); } catch { answer = { detail: "The server gave no answer." }; }
     if (request.status !== 202) { fail(answer.detail); return; }
-    if (answer.status === "awaiting_review") { tell("Taken", 100, "Another unit has sent this before; a person decides."); return; }
-    follow(answer.task_id);
+    if (answer.status === "awaiting_review") { rest("Taken", "Another unit has sent this before; a person decides."); return; }
+    awaitEnd(answer.task_id);
   });
   request.send(body);
 }
 
-function follow(id) {
+function awaitEnd(id) {
+  if (may.reads === undefined) { rest("Sent", "It is kept and will be worked on."); return; }
   tell("At work", 0, "It is kept; it will be worked on.");
-  const events = new EventSource(`/api/v1/uploads/${id}/events`);
-  events.addEventListener("progress", (event) => {
-    const task = JSON.parse(event.data);
-    tell("At work", task.progress, task.message);
-  });
-  events.addEventListener("end", (event) => {
-    events.close();
-    finish(JSON.parse(event.data));
+  follow(id, {
+    progress: (task) => tell("At work", task.progress, task.message),
+    end: finish,
+    lost: () => rest("At work", "It is kept and will be worked on; how far it is cannot be shown now."),
   });
 }
 
+function rest(heading, sentence) {
+  tell(heading, 100, sentence);
+  at("send").disabled = false;
+}
+
 async function finish(task) {
-  document.querySelector(".send").disabled = false;
   if (task.status !== "completed") { fail(task.error?.message ?? task.message); return; }
-  tell("Done", 100, "");
+  rest("Done", "");
   at("review").href = `/review/conversations/${task.upload_id}`;
-  at("next").hidden = false;
+  at("next").hidden = may.reviews === undefined;
   const answer = await fetch(`/api/v1/uploads/${task.upload_id}?transcription=none`);
   if (!answer.ok) return;
   const rows = (await answer.json()).qa_results.map((result) => {

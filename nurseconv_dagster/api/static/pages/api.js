@@ -1,5 +1,5 @@
 // Talking to the server: reviews go out as JSON, pieces of the page come back as HTML.
-const token = document.querySelector("meta[name=csrf-token]")?.content ?? "";
+export const token = document.querySelector("meta[name=csrf-token]")?.content ?? "";
 
 // What was refused, with what to do about it.
 export class Refused extends Error {
@@ -18,9 +18,13 @@ export async function sendReview(answerId, review) {
   return answer.json();
 }
 
-export async function fetchPiece(path) {
+export async function fetchText(path) {
   const answer = await ask(path, { headers: { Accept: "application/xhtml+xml" } });
-  return document.createRange().createContextualFragment(await answer.text());
+  return answer.text();
+}
+
+export async function fetchPiece(path) {
+  return document.createRange().createContextualFragment(await fetchText(path));
 }
 
 async function ask(path, options) {
