@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from nurseconv_dagster.errors import (
     AnswerSupersededError,
@@ -18,6 +18,7 @@ from nurseconv_dagster.errors import (
 )  # fmt: skip
 from nurseconv_dagster.store.listings import ask_cancel, ask_restart, list_results, list_uploads
 from nurseconv_dagster.store.promises import PROMISES, count_broken
+from nurseconv_dagster.store.review_sheet import read_sheet
 from nurseconv_dagster.store.tables import answer_reviews, audit_log, conversation_uploads, question_answers
 from tests.fakes.reviewed import CATALOGUE, TALK, current, judge, reviewed_upload, walk
 from tests.fakes.talks import typed
@@ -262,3 +263,15 @@ def test_a_cancelled_rerun_keeps_the_answers_reviewable_until_it_ends(engine):
     ask_cancel(engine, upload_id, "test")
     walk(engine)
     assert current(engine, upload_id, "pain_level").provider == "reviewer"
+
+
+def test_a_conversation_can_be_read_while_somebody_judges_it(engine):
+    upload_id = reviewed_upload(engine)
+    with engine.connect() as connection:
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def judge_meanwhile(*_):
+            judge(engine, current(engine, upload_id, "pain_level").id)
+
+        sheet = read_sheet(connection, upload_id, None, 0.0)
+    assert any(item.past for item in sheet.answers)
