@@ -125,12 +125,12 @@ function awaitEnd(id) {
   follow(id, {
     progress: (task) => tell("At work", task.progress, task.message),
     end: finish,
-    lost: () => rest("At work", "It is kept and will be worked on; how far it is cannot be shown now."),
+    lost: () => rest("At work", "It is kept and will be worked on; how far it is cannot be shown now.", at("bar").value),
   });
 }
 
-function rest(heading, sentence) {
-  tell(heading, 100, sentence);
+function rest(heading, sentence, percent = 100) {
+  tell(heading, percent, sentence);
   at("send").disabled = false;
 }
 
@@ -151,4 +151,5 @@ async function finish(task) {
   });
   document.querySelector("#answers tbody").replaceChildren(...rows);
   at("answers").hidden = rows.length === 0;
+  if (!rows.length) at("sentence").textContent = "There are no answers.";
 }
