@@ -259,6 +259,7 @@ def test_a_cancelled_rerun_keeps_the_answers_reviewable_until_it_ends(engine):
     upload_id = reviewed_upload(engine)
     ask_restart(engine, upload_id, "answers", "test")
     judge(engine, current(engine, upload_id, "pain_level").id)
-    ask_cancel(engine, upload_id, "test")
+    with engine.begin() as connection:
+        ask_cancel(connection, upload_id, "test")
     walk(engine)
     assert current(engine, upload_id, "pain_level").provider == "reviewer"
