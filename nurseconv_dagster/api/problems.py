@@ -15,7 +15,7 @@ import math
 import re
 import traceback
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
@@ -33,12 +33,13 @@ from nurseconv_dagster.verdicts import VERDICTS
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
+NO_TIME: Final = "no_time"  # the kind of a value that is no written-out time
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 # Kinds whose message in pydantic's words holds nothing of what was sent.
 _TELLING = {"missing", "extra_forbidden", "literal_error", "enum", "bool_parsing", "int_parsing", "float_parsing",
     "string_type", "int_type", "bool_type", "dict_type", "list_type", "string_too_short", "string_too_long",
     "greater_than", "greater_than_equal", "less_than", "less_than_equal", "model_attributes_type",
-    "no_time"}  # fmt: skip
+    NO_TIME}  # fmt: skip
 
 
 class WrongField(BaseModel):

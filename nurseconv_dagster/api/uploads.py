@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.forms import FILE_PART, FormReader
 from nurseconv_dagster.api.parts import PREFIX, Configured, Database, Parts, Words, parts_of
-from nurseconv_dagster.api.problems import answers
+from nurseconv_dagster.api.problems import NO_TIME, answers
 from nurseconv_dagster.api.progress import Status
 from nurseconv_dagster.api.receiving import receive_form
 from nurseconv_dagster.api.submissions import (
@@ -65,7 +65,7 @@ _FORM["required"] = [FILE_PART]
 def _written_out(value: object) -> object:
     """The same, unless it is a bare number: pydantic would take that for seconds since 1970."""
     if isinstance(value, str) and not _TIME.match(value):
-        raise PydanticCustomError("no_time", "Input should be a time with its offset, as 2024-01-01T00:00:00Z")
+        raise PydanticCustomError(NO_TIME, "Input should be a time with its offset, as 2024-01-01T00:00:00Z")
     return value
 
 
