@@ -78,7 +78,11 @@ def from_environment() -> FastAPI:
     Raises:
         SettingsError: a value is not allowed.
     """
-    return create_app(load_settings())
+    settings = load_settings()
+    # uvicorn sets up its own loggers only. Ours alone take the level: other packages' debug lines may hold words.
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    logging.getLogger("nurseconv_dagster").setLevel(settings.log_level)
+    return create_app(settings)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,6 +1,6 @@
 """What the running app holds, for routes that ask for it.
 
-What lives here: `PREFIX`, `Parts` and the annotations `Database` and `Configured`.
+What lives here: `PREFIX`, `Parts` and the annotations `Database`, `Configured` and `Words`.
 When to add here: another thing that is opened once for a process.
 What to keep out: anything of one request (`callers`, `requests`).
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from pydantic import Field
 from sqlalchemy import Engine
 
 from nurseconv_dagster.api.cookies import Signer
@@ -58,3 +59,5 @@ async def _settings(request: Request) -> Settings:
 
 Database = Annotated[Engine, Depends(_engine)]
 Configured = Annotated[Settings, Depends(_settings)]
+# What callers write in a query or a field: any characters but U+0000, which Postgres does not keep.
+Words = Annotated[str, Field(pattern=r"^[^\x00]*$")]

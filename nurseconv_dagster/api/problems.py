@@ -15,15 +15,17 @@ import math
 import re
 import traceback
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from nurseconv_dagster.api.requests import correlation_id
 from nurseconv_dagster.errors import KeyRefusedError, NurseconvError, TransientError
@@ -31,11 +33,13 @@ from nurseconv_dagster.verdicts import VERDICTS
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
+NO_TIME: Final = "no_time"  # the kind of a value that is no written-out time
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 # Kinds whose message in pydantic's words holds nothing of what was sent.
 _TELLING = {"missing", "extra_forbidden", "literal_error", "enum", "bool_parsing", "int_parsing", "float_parsing",
     "string_type", "int_type", "bool_type", "dict_type", "list_type", "string_too_short", "string_too_long",
-    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "model_attributes_type"}  # fmt: skip
+    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "model_attributes_type",
+    NO_TIME}  # fmt: skip
 
 
 class WrongField(BaseModel):
@@ -147,7 +151,17 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
         HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take this method; the header Allow lists those it takes.",
     }.get(status, "the request was not taken; /docs shows what is.")
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    return problem(status, code, f"{status.phrase}.", detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_at(request))
+    return problem(status, code, f"{status.phrase}.", detail, headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods of all routes at this address; Starlette names those of the first one only."""
+    routes = (found.original_route for found in iter_route_contexts(request.app.routes))
+    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in found for method in getattr(route, "methods", None) or ()})
 
 
 def _inside(can_help: bool) -> str:

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from nurseconv_dagster.api.callers import Caller, require
-from nurseconv_dagster.api.parts import PREFIX, Configured, Database
+from nurseconv_dagster.api.parts import PREFIX, Configured, Database, Words
 from nurseconv_dagster.api.problems import answers
 from nurseconv_dagster.errors import ReviewRefusedError
 from nurseconv_dagster.extraction.answers import State
@@ -46,7 +46,7 @@ class Review(BaseModel):
     corrected_value: Any = Field(None, description="in the shape of the question's schema; with `answered` only")
     evidence: list[Span] = Field([], max_length=20, description="what proves a correction; may be empty")
     accept_implausible: bool = Field(False, description="the value is meant, though it is outside its plausible range")
-    notes: str | None = Field(None, max_length=2000, description="for other reviewers")
+    notes: Words | None = Field(None, max_length=2000, description="for other reviewers")
 
 
 class Reviewed(BaseModel):
@@ -66,12 +66,12 @@ class QueuePage(BaseModel):
     """Which part of the queue is asked for."""
 
     model_config = ConfigDict(extra="forbid")
-    unit: str | None = None
-    profile: str | None = None
-    category: str | None = None
+    unit: Words | None = None
+    profile: Words | None = None
+    category: Words | None = None
     reason: Reason | None = None
     limit: int = Field(50, ge=1, le=200)
-    offset: int = Field(0, ge=0)
+    offset: int = Field(0, ge=0, le=1_000_000)
 
 
 class Waiting(BaseModel):
@@ -102,7 +102,7 @@ class Queue(BaseModel):
     answers: list[Waiting]
 
 
-@router.post("/answers/{answer_id}/reviews", status_code=201, responses=answers(404, 409))
+@router.post("/answers/{answer_id}/reviews", status_code=201, responses=answers(400, 404, 409))
 def add_review(
     answer_id: UUID,
     review: Review,

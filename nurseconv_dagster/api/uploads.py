@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.forms import FILE_PART, FormReader
-from nurseconv_dagster.api.parts import PREFIX, Configured, Database, Parts, parts_of
-from nurseconv_dagster.api.problems import answers
+from nurseconv_dagster.api.parts import PREFIX, Configured, Database, Parts, Words, parts_of
+from nurseconv_dagster.api.problems import NO_TIME, answers
 from nurseconv_dagster.api.progress import Status
 from nurseconv_dagster.api.receiving import receive_form
 from nurseconv_dagster.api.submissions import (
@@ -60,18 +62,29 @@ _FORM["properties"] = {FILE_PART: {"type": "string", "format": "binary"}, **_FOR
 _FORM["required"] = [FILE_PART]
 
 
+def _written_out(value: object) -> object:
+    """The same, unless it is a bare number: pydantic would take that for seconds since 1970."""
+    if isinstance(value, str) and not _TIME.match(value):
+        raise PydanticCustomError(NO_TIME, "Input should be a time with its offset, as 2024-01-01T00:00:00Z")
+    return value
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+Time = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+
+
 class ListQuery(BaseModel):
     """What a list may be asked for."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: list[Status] = Field([], description="any of these; give it several times")
-    unit: str | None = None
-    profile: str | None = None
+    unit: Words | None = None
+    profile: Words | None = None
     kind: Literal["audio", "text"] | None = None
     priority: Literal["normal", "high"] | None = None
-    created_from: AwareDatetime | None = Field(None, examples=["2024-01-01T00:00:00Z"])
-    created_before: AwareDatetime | None = Field(None, examples=["2024-02-01T00:00:00Z"])
+    created_from: Time | None = Field(None, examples=["2024-01-01T00:00:00Z"])
+    created_before: Time | None = Field(None, examples=["2024-02-01T00:00:00Z"])
     needs_review: bool | None = Field(None, description="whether an answer waits for a reviewer")
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, description="`next_cursor` of the page before")

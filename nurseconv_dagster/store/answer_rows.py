@@ -1,6 +1,7 @@
 """An answer as columns of `question_answers`, and back.
 
-What lives here: `answer_row()`, `answer_of()`, and `read_current()`, an upload's current rows in order.
+What lives here: `answer_row()`, `answer_of()`; `read_current()`, an upload's current rows in order, and
+`read_machine()`, the same without the verdicts of people.
 When to add here: nothing while a field of `Answer` and its column have the same name.
 What to keep out: which row is current (`results`, `reviews`).
 """
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from nurseconv_dagster.extraction.answers import REVIEWER, Answer, Evidence
 from nurseconv_dagster.store.tables import question_answers
@@ -59,3 +61,15 @@ def read_current(connection: Connection, upload_id: UUID) -> list[Row[Any]]:
     asked_at = {row.question_id: row.created_at for row in connection.execute(runs)}
     rows = connection.execute(select(question_answers).where(mine, question_answers.c.is_current))
     return sorted(rows, key=lambda row: asked_at.get(row.question_id, row.created_at))
+
+
+def read_machine(connection: Connection, upload_id: UUID) -> list[Row[Any]]:
+    """What the system says of the same questions, in the same order: where a reviewer has judged, the answer below."""
+    newest = (
+        select(question_answers)
+        .where(question_answers.c.upload_id == upload_id, question_answers.c.provider != REVIEWER)
+        .ext(distinct_on(question_answers.c.question_id))
+        .order_by(question_answers.c.question_id, question_answers.c.run_no.desc())
+    )
+    said = {row.question_id: row for row in connection.execute(newest)}
+    return [said[row.question_id] for row in read_current(connection, upload_id)]

@@ -20,9 +20,10 @@ from nurseconv_dagster.evaluation.comparing import Case, Evaluation
 from nurseconv_dagster.evaluation.matching import KnownUpload
 from nurseconv_dagster.evaluation.references import Reference
 from nurseconv_dagster.evaluation.tallies import headline, tally_by_question, tally_by_state
+from nurseconv_dagster.store.answer_rows import read_machine
 from nurseconv_dagster.store.codec import decode_text
 from nurseconv_dagster.store.engine import transaction
-from nurseconv_dagster.store.listings import list_results
+from nurseconv_dagster.store.listings import read_results
 from nurseconv_dagster.store.quality_tables import evaluation_tallies, evaluations
 from nurseconv_dagster.store.results import load_extraction
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
@@ -59,8 +60,10 @@ def find_uploads(engine: Engine, references: Iterable[Reference]) -> list[KnownU
 
 
 def load_case(engine: Engine, reference: Reference, upload_id: UUID) -> Case:
-    """The upload's current results beside what the reference says of it."""
-    transcription, answers, _ = list_results(engine, upload_id)
+    """What the system made of the upload beside what the reference says of it; a reviewer's verdict is not its work."""
+    with transaction(engine) as connection:
+        transcription, _, _ = read_results(connection, upload_id)
+        answers = read_machine(connection, upload_id)
     calls = load_extraction(engine, upload_id).calls
     return Case(
         reference=reference,

@@ -123,7 +123,7 @@ def _lock(connection: Connection, answer_id: UUID, units: Units) -> tuple[Row[An
         select(uploads).where(uploads.c.id == mine.scalar_subquery(), visible_to(units)).with_for_update()
     ).first()
     if upload is None:
-        raise UnknownAnswerError(f"there is no answer {answer_id} that you may see; the queue lists those that wait.")
+        raise UnknownAnswerError("there is no such answer that you may see; the queue lists those that wait.")
     if upload.status not in REVIEWABLE:
         raise NotReviewableError(
             f"upload {upload.id} is {upload.status}: a verdict on its answers would reach nobody. "
@@ -132,7 +132,7 @@ def _lock(connection: Connection, answer_id: UUID, units: Units) -> tuple[Row[An
     row = connection.execute(select(question_answers).where(question_answers.c.id == answer_id)).one()
     if not row.is_current:
         raise AnswerSupersededError(
-            f"answer {answer_id} was replaced while you looked at it, by another reviewer or a new run; "
+            "this answer was replaced while you looked at it, by another reviewer or a new run; "
             "load the conversation again and judge the answer that stands there now."
         )
     return upload, row

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import httpx2
 
@@ -23,8 +24,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(settings: Settings, *, workers: int, **environment: str) -> Iterator[str]:
-    """The address of the API, served as `nurseconv api` serves it; ended at the end."""
+def running_server(
+    settings: Settings, *, workers: int, log: IO[bytes] | None = None, **environment: str
+) -> Iterator[str]:
+    """The address of the API, served as `nurseconv api` serves it; ended at the end. `log` takes what it prints."""
     settings = settings.model_copy(update={"port": free_port(), "workers": workers})
     address = f"http://127.0.0.1:{settings.port}"
     process = subprocess.Popen(
@@ -32,6 +35,8 @@ def running_server(settings: Settings, *, workers: int, **environment: str) -> I
         env={**os.environ, **api_environment(settings), "DATABASE_URL": settings.database_url, **environment},
         cwd=settings.home,
         start_new_session=True,
+        stdout=log,
+        stderr=log,
     )
     try:
         wait_for(f"{address}/openapi.json", process)

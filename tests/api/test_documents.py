@@ -53,3 +53,17 @@ def test_every_reference_of_the_description_leads_somewhere(app: FastAPI) -> Non
         page = client.get("/openapi.json").text
         schemas = client.get("/openapi.json").json()["components"]["schemas"]
     assert set(re.findall(r"#/components/schemas/(\w+)", page)) <= set(schemas)
+
+
+def test_every_operation_has_a_summary_a_description_and_its_errors(client: TestClient) -> None:
+    operations = [
+        (f"{method} {path}", operation)
+        for path, methods in client.get("/openapi.json").json()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert len(operations) > 10
+    for name, operation in operations:
+        assert operation["summary"], name
+        assert operation["description"], name
+        guarded = {"401", "403", "429"} if "security" in operation else set()
+        assert operation["responses"].keys() >= {"500", "503"} | guarded, name

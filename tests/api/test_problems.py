@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from typing import Annotated, Literal
+from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -106,6 +107,12 @@ def test_every_error_is_a_problem_document_that_repeats_nothing(
     assert found["correlation_id"] == answer.headers["x-request-id"]
     assert found["correlation_id"] in caplog.text
     assert "canary" not in answer.text + caplog.text
+
+
+def test_the_header_allow_names_every_method_of_an_address(api: TestClient) -> None:
+    for path, allowed in (("/api/v1/uploads", "GET, POST"), (f"/api/v1/uploads/{UUID(int=1)}", "DELETE, GET")):
+        answer = api.patch(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("leaf", VERDICTS, ids=lambda leaf: leaf.__name__)

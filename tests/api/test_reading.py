@@ -204,6 +204,7 @@ def test_the_list_is_filtered(client, reader, key, engine):
 @pytest.mark.parametrize(
     "params",
     [{"colour": "x"}, {"status": "lost"}, {"limit": 0}, {"limit": 201}, {"created_from": "2024-01-01T00:00:00"},
+     {"created_from": "0.5"}, {"created_before": "1704067200"},
      {"cursor": "x"}, {"cursor": "aGVsbG8"}],
 )  # fmt: skip
 def test_a_list_that_is_asked_for_wrongly_is_refused(params, client, reader):

@@ -44,6 +44,27 @@ def test_a_verdict_is_answered_with_the_answer_that_is_current_now(reviewer, eng
     assert done.json()["answer_id"] == str(current(engine, upload_id, "pain_level").id)
 
 
+def test_a_refused_verdict_repeats_no_id_that_was_sent(reviewer, engine, upload_id):
+    """A problem document lands in the logs of others; an id of another unit's answer has no business there."""
+    pain = current(engine, upload_id, "pain_level").id
+    other = current(engine, reviewed_upload(engine, unit="er"), "pain_level").id
+    post(reviewer, pain, verdict="confirmed")
+    for answer_id, status in ((other, 404), (pain, 409)):
+        refused = post(reviewer, answer_id, verdict="confirmed")
+        assert refused.status_code == status
+        assert str(answer_id) not in refused.text
+
+
+def test_a_page_of_the_queue_beyond_all_numbers_and_a_body_of_noise_are_refused(reviewer, engine, upload_id):
+    assert reviewer.get("/api/v1/reviews/queue?offset=21751279880742702678016").status_code == 422
+    path = "/api/v1/answers/{answer_id}/reviews"
+    noise = reviewer.post(
+        path.format(answer_id=current(engine, upload_id, "pain_level").id), content=b"\xff\xfe",
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+    assert str(noise.status_code) in reviewer.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+
+
 def test_a_program_judges_with_evidence_and_a_state(reviewer, engine, upload_id):
     start = TALK.full_text.index("About")
     span = {"start_char": start, "end_char": start + 5}

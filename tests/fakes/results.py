@@ -32,14 +32,23 @@ PROOF = {
 }  # fmt: skip
 
 
-def add_results(engine: Engine, upload_id: UUID, states: dict[str, str] | None = None, *, n_segments: int = 1) -> UUID:
+def add_results(
+    engine: Engine,
+    upload_id: UUID,
+    states: dict[str, str] | None = None,
+    *,
+    n_segments: int = 1,
+    words: str = CANARY,
+) -> UUID:
     """The id of the last answer: a transcript, an answer in each of these states, a review of the last, scores."""
     transcription_id, answer_id = uuid4(), uuid4()
+    segment = {**SEGMENT, "text": words, "words": [{**WORD, "text": words}]}
+    proof = {**PROOF, "quote": words}
     run = {"upload_id": upload_id, "run_no": 1, "is_current": True}
     with engine.begin() as connection:
         connection.execute(insert(conversation_transcriptions).values(
-            **run, id=transcription_id, outcome="speech", full_text=CANARY,
-            segments=[{**SEGMENT, "id": number} for number in range(n_segments)],
+            **run, id=transcription_id, outcome="speech", full_text=words,
+            segments=[{**segment, "id": number} for number in range(n_segments)],
             model_name="m", model_revision="1", compute_type="int8", processing_time_s=1.0, duration_s=5.2,
         ))  # fmt: skip
         for question_id, state in (states or {"symptoms": "answered"}).items():
@@ -48,20 +57,20 @@ def add_results(engine: Engine, upload_id: UUID, states: dict[str, str] | None =
             connection.execute(insert(question_answers).values(
                 **run, id=answer_id, transcription_id=transcription_id, question_id=question_id, question_text="?",
                 category="assessment", value_type="text", is_phi=False, is_required=True, is_safety_critical=False,
-                weight=1.0, state=state, answer_text=CANARY if has_text else None,
-                answer_value=CANARY if has_text else None, is_valid=True, is_confident=has_text,
+                weight=1.0, state=state, answer_text=words if has_text else None,
+                answer_value=words if has_text else None, is_valid=True, is_confident=has_text,
                 confidence_score=0.75 if has_text else None, needs_review=state == "conflicting", review_reasons=[],
-                evidence=[PROOF] if has_text else [], evidence_quote=CANARY if has_text else None,
+                evidence=[proof] if has_text else [], evidence_quote=words if has_text else None,
                 timestamp_start_s=0.1 if has_text else None, timestamp_end_s=0.4 if has_text else None,
                 provider="rules", model_name="", prompt_sha256="0", catalogue_version="1", processing_time_s=0.1,
             ))  # fmt: skip
         connection.execute(insert(answer_reviews).values(
-            question_answer_id=answer_id, upload_id=upload_id, verdict="corrected", corrected_value=CANARY,
-            reviewer="r", notes=CANARY,
+            question_answer_id=answer_id, upload_id=upload_id, verdict="corrected", corrected_value=words,
+            reviewer="r", notes=words,
         ))  # fmt: skip
         connection.execute(insert(conversation_scores).values(
             **run, **dict.fromkeys(SCORE_COLUMNS, 0.5), questions_answered=1, questions_total=2,
-            high_confidence_answers=1, answers_requiring_review=0, components={"words": CANARY}, score_version="1",
+            high_confidence_answers=1, answers_requiring_review=0, components={"words": words}, score_version="1",
             catalogue_version="1",
         ))  # fmt: skip
     return answer_id

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from nurseconv_dagster.api.callers import Caller, require
-from nurseconv_dagster.api.parts import Configured, Database
+from nurseconv_dagster.api.parts import Configured, Database, Words
 from nurseconv_dagster.api.progress import Task, is_at_an_end, task_of
 from nurseconv_dagster.api.review import labels
 from nurseconv_dagster.api.review.cards import Card, card_of
@@ -54,9 +54,9 @@ router = APIRouter(prefix="/review", include_in_schema=False)
 class Narrowing(BaseModel):
     """How the queue is narrowed on the page; an empty choice is none."""
 
-    unit: str = ""
-    profile: str = ""
-    category: str = ""
+    unit: Words = ""
+    profile: Words = ""
+    category: Words = ""
     reason: Reason | None = None
 
 
@@ -141,7 +141,7 @@ def _read_card(answer_id: UUID, caller: Caller, engine: Any, settings: Settings)
         sheet = read_sheet(connection, upload_id, caller.units, settings.review_audit_share)
     found = next((item for item in sheet.answers if item.id == answer_id), None)
     if found is None or sheet.transcript is None:
-        raise UnknownAnswerError(f"answer {answer_id} is not the current one any more; load the conversation again.")
+        raise UnknownAnswerError("this answer is not the current one any more; load the conversation again.")
     return sheet, card_of(found, sheet.transcript)
 
 
