@@ -50,8 +50,9 @@ from nurseconv_dagster.api import (
 )
 from nurseconv_dagster.api.cookies import Signer
 from nurseconv_dagster.api.identity_provider import IdentityProvider
-from nurseconv_dagster.api.parts import Parts
+from nurseconv_dagster.api.parts import PREFIX, Parts
 from nurseconv_dagster.api.problems import add_handlers, unexpected
+from nurseconv_dagster.api.receiving import SmallBodies
 from nurseconv_dagster.api.requests import HEADER, RequestFrame
 from nurseconv_dagster.api.review import pages
 from nurseconv_dagster.api.watching import Watcher
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Range", HEADER],
             expose_headers=[HEADER, "Retry-After", "Content-Range", "Content-Disposition"],
         )
+    app.add_middleware(SmallBodies, streams=(f"{PREFIX}/uploads", f"{PREFIX}/text-processing"))
     app.add_middleware(RequestFrame, unexpected=unexpected)
     return app
 

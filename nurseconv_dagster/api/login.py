@@ -25,6 +25,7 @@ from nurseconv_dagster.store.sessions import Session
 
 HOME_PAGE = "/review"
 _OUR_PATH = re.compile(r"/(?![/\\])[\w./?=&%~-]*", re.ASCII)
+_ORIGIN = re.compile(r"(?:https?:)?//\[?([\w.:-]+?)\]?(?::\d+)?", re.ASCII)
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:12vh auto;padding:0 1rem}"
     "label{display:block;font-weight:600}"
@@ -76,6 +77,9 @@ def log_in(
     next: Annotated[str, Form()] = HOME_PAGE,
 ) -> Response:
     """The session of whoever holds this key."""
+    if not _is_from_here(request):
+        take_turn(request)
+        return login_page(settings.oidc_issuer != "", next, "This login was sent by another site; log in here.")
     found = by_key(request, key.strip())
     if found is None:
         take_turn(request)
@@ -111,7 +115,19 @@ def login_page(has_provider: bool, goal: str, reason: str = "") -> HTMLResponse:
         reason=f'<p class="wrong" role="alert">{escape(reason)}</p>' if reason else "",
         provider=link if has_provider else "",
     )
-    return HTMLResponse(page, 401 if reason else 200, {"Content-Security-Policy": POLICY})
+    # Ours, so that a browser says where the form came from; with the usual "no-referrer" it would say "null".
+    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+    return HTMLResponse(page, 401 if reason else 200, headers)
+
+
+def _is_from_here(request: Request) -> bool:
+    """False for a form that another site sends: its visitor would work, and send recordings, under somebody else's key.
+
+    Browsers say with every POST which page it came from; programs say nothing.
+    """
+    # Without the port: a proxy may serve another one than the server knows.
+    origin = _ORIGIN.fullmatch(request.headers.get("Origin", f"//{request.url.hostname}"))
+    return origin is not None and origin[1].lower() == request.url.hostname
 
 
 def our_path(goal: str) -> str:

@@ -170,9 +170,11 @@ def _conflict(upload_id: UUID) -> IdentityConflictError:
 
 def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepted:
     """Refused at the door before, fine now (a mended sidecar, a wider limit): the same row goes to work."""
+    wants_other_unit = row.unit is not None and _wants_other_unit(row, upload)
     values = {
         **_status_of(upload),
         **upload.sidecar.model_dump(),
+        "unit": row.unit if wants_other_unit else upload.sidecar.unit or row.unit,
         "object_key": upload.object_key,
         "content_type": upload.content_type,
         "kind": upload.kind,
@@ -180,7 +182,7 @@ def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepte
         "updated_at": func.clock_timestamp(),
     }
     connection.execute(update(uploads).where(uploads.c.id == row.id).values(values))
-    return Accepted(row.id, "accepted")
+    return Accepted(row.id, "awaiting_review" if wants_other_unit else "accepted")
 
 
 def _amend(connection: Connection, row: Row[Any], upload: NewUpload) -> Disposition:
@@ -191,8 +193,8 @@ def _amend(connection: Connection, row: Row[Any], upload: NewUpload) -> Disposit
     """
     said = _said(upload.sidecar)
     changes = {name: value for name, value in said.items() if name in _AMENDABLE and getattr(row, name) != value}
-    wants_other_unit = "unit" in said and said["unit"] != row.unit
-    if wants_other_unit and _may_move(upload.arrival):
+    wants_other_unit = _wants_other_unit(row, upload)
+    if "unit" in said and said["unit"] != row.unit and not wants_other_unit:
         changes["unit"] = said["unit"]
     if changes:
         stages = [stage for name, stage in _RESTARTS.items() if name in changes]
@@ -203,6 +205,12 @@ def _amend(connection: Connection, row: Row[Any], upload: NewUpload) -> Disposit
     if wants_other_unit and "unit" not in changes:
         return "awaiting_review"
     return "amended" if changes else "duplicate"
+
+
+def _wants_other_unit(row: Row[Any], upload: NewUpload) -> bool:
+    """Whether the sidecar names another unit and its sender may not move the upload there."""
+    unit = upload.sidecar.unit
+    return unit is not None and unit != row.unit and not _may_move(upload.arrival)
 
 
 def _may_move(arrival: Arrival) -> bool:
