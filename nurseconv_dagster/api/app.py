@@ -42,6 +42,7 @@ from nurseconv_dagster.api import (
     metrics,
     oidc,
     questions,
+    receipts,
     reviews,
     tasks,
     texts,
@@ -64,7 +65,8 @@ from nurseconv_dagster.store.listings import beat
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
-    reviews.router, health.router, metrics.router, documents.router, login.router, upload_page.router, pages.router,
+    reviews.router, receipts.router, health.router, metrics.router, documents.router, login.router,
+    upload_page.router, pages.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
