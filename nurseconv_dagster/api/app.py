@@ -42,6 +42,7 @@ from nurseconv_dagster.api import (
     metrics,
     oidc,
     questions,
+    receipts,
     reviews,
     tasks,
     templating,
@@ -51,8 +52,9 @@ from nurseconv_dagster.api import (
 )
 from nurseconv_dagster.api.cookies import Signer
 from nurseconv_dagster.api.identity_provider import IdentityProvider
-from nurseconv_dagster.api.parts import Parts
+from nurseconv_dagster.api.parts import PREFIX, Parts
 from nurseconv_dagster.api.problems import add_handlers, unexpected
+from nurseconv_dagster.api.receiving import SmallBodies
 from nurseconv_dagster.api.requests import HEADER, RequestFrame
 from nurseconv_dagster.api.review import pages
 from nurseconv_dagster.api.watching import Watcher
@@ -64,7 +66,8 @@ from nurseconv_dagster.store.listings import beat
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
-    reviews.router, health.router, metrics.router, documents.router, login.router, upload_page.router, pages.router,
+    reviews.router, receipts.router, health.router, metrics.router, documents.router, login.router,
+    upload_page.router, pages.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24
@@ -113,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Range", HEADER],
             expose_headers=[HEADER, "Retry-After", "Content-Range", "Content-Disposition"],
         )
+    app.add_middleware(SmallBodies, streams=(f"{PREFIX}/uploads", f"{PREFIX}/text-processing"))
     app.add_middleware(RequestFrame, unexpected=unexpected)
     return app
 

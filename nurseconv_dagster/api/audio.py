@@ -25,7 +25,8 @@ from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.uploads import find_upload
 
 router = APIRouter(prefix=PREFIX, tags=["uploads"])
-_RANGES = re.compile(r"bytes=\s*(?:\d+-\d*|-\d+)(?:\s*,\s*(?:\d+-\d*|-\d+))*\s*")
+# Python reads no number of more than 4300 digits, and no file has one of more than 18 bytes of them.
+_RANGES = re.compile(r"bytes=\s*(?:\d{1,18}-\d{0,18}|-\d{1,18})(?:\s*,\s*(?:\d{1,18}-\d{0,18}|-\d{1,18}))*\s*")
 _STARTS = re.compile(r"(\d+)-|-0*[1-9]")
 _PARTIAL = {
     200: {"description": "the whole recording", "content": {"audio/*": {}}},

@@ -1,6 +1,6 @@
 """Who calls, and whether they may: the one dependency that every route but the open ones declares.
 
-What lives here: `Caller`, `require()`, `require_form()`.
+What lives here: `Caller`, `require()`, `require_form()`, and `still_counts()` for what goes on after the request.
 When to add here: another way to say who one is.
 What to keep out: how keys are kept (`store.keys`); which rows a caller sees (`store.visibility`, used through `units`).
 
@@ -31,6 +31,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
 from nurseconv_dagster.api.pace import refuse_haste, take_turn
 from nurseconv_dagster.api.parts import parts_of
@@ -149,6 +150,14 @@ def identify(request: Request, token: str | None) -> Caller:
     raise KeyRefusedError(
         "this key is unknown, revoked, expired or renewed; ask an operator for one (`nurseconv keys make`)."
     )
+
+
+def still_counts(request: Request) -> bool:
+    """Whether the key or session that this request came with has not been ended since; it takes no turn."""
+    _, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+    if not token:
+        return find_login(request) is not None
+    return admit_key(parts_of(request).engine, token)[0] is not None
 
 
 def check_form(expected: str, found: str) -> None:

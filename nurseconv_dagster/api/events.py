@@ -21,16 +21,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from nurseconv_dagster.api.callers import Caller, require
+from nurseconv_dagster.api.callers import Caller, require, still_counts
 from nurseconv_dagster.api.parts import PREFIX, parts_of
 from nurseconv_dagster.api.problems import answers
 from nurseconv_dagster.api.progress import is_at_an_end, task_of
 from nurseconv_dagster.api.watching import Watcher
+from nurseconv_dagster.errors import StoreUnavailableError
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.uploads import find_upload
 
 router = APIRouter(prefix=PREFIX, tags=["tasks"])
-# A stream ends after so long, and the client comes again with its key: a revoked one is not served for ever.
+# A stream ends after so long, and the client comes again: no proxy holds one for ever.
 AT_MOST_S = 900.0
 _COME_AGAIN_MS = 2000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx passes events on at once
@@ -67,7 +68,7 @@ async def follow_upload(
     row = await run_in_threadpool(_open, parts.engine, caller, upload_id)
     if is_at_an_end(row) and last_event_id == _id_of(row):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return _Stream(parts.watcher, caller.actor, _events(parts.watcher, row, last_event_id))
+    return _Stream(parts.watcher, caller.actor, _events(request, caller, row, last_event_id))
 
 
 class _Stream(StreamingResponse):
@@ -92,17 +93,29 @@ def _open(engine: Engine, caller: Caller, upload_id: UUID) -> Any:
         return find_upload(connection, upload_id, caller.units)
 
 
-async def _events(watcher: Watcher, row: Any, seen: str | None) -> AsyncIterator[str]:
+async def _events(request: Request, caller: Caller, row: Any, seen: str | None) -> AsyncIterator[str]:
     yield f"retry: {_COME_AGAIN_MS}\n\n"
     if _id_of(row) != seen:
         yield _event(row)
     if is_at_an_end(row):
         return
     stop_at = asyncio.get_running_loop().time() + AT_MOST_S
-    async for found in watcher.changes(row.id, row.updated_at):
+    async for found in parts_of(request).watcher.changes(row.id, row.updated_at):
+        if not await run_in_threadpool(_may_be_told, request, caller, found):
+            return
         yield ": nothing new\n\n" if found is None else _event(found)
         if (found is not None and is_at_an_end(found)) or asyncio.get_running_loop().time() > stop_at:
             return
+
+
+def _may_be_told(request: Request, caller: Caller, found: Any) -> bool:
+    """What is told now needs the right of now: keys are revoked, uploads move to other units."""
+    if found is not None and not caller.may_see(found.unit):
+        return False
+    try:
+        return still_counts(request)
+    except StoreUnavailableError:
+        return found is None  # a heartbeat tells nothing
 
 
 def _event(row: Any) -> str:

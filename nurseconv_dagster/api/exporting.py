@@ -20,6 +20,7 @@ from nurseconv_dagster.api.problems import answers, problem
 from nurseconv_dagster.exports.files import FORMATS, MEDIA_TYPES, Unavailable, export_upload
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store import audit
+from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.uploads import find_upload
 
 router = APIRouter(prefix=PREFIX, tags=["uploads"])
@@ -45,11 +46,15 @@ def export_one(
 ) -> Response:
     """The current results of an upload as a file to take away."""
     about = {"format": file_format}
-    with audit.access(engine, caller.actor, "upload.exported", upload_id, about) as connection:
-        find_upload(connection, upload_id, caller.units)
     catalogue = read_catalogue(settings)
-    file = export_upload(engine, upload_id, file_format, catalogue, include_transcript=include_transcript)
+    with audit.refusals(engine, caller.actor, "upload.exported", upload_id, about):
+        with transaction(engine) as connection:
+            find_upload(connection, upload_id, caller.units)
+        file = export_upload(engine, upload_id, file_format, catalogue, include_transcript=include_transcript)
     if isinstance(file, Unavailable):
+        audit.refuse(engine, caller.actor, "upload.exported", upload_id, {**about, "refused": file.code})
         return problem(HTTPStatus.CONFLICT, file.code, "There is no such file of this upload.", file.message)
+    with audit.access(engine, caller.actor, "upload.exported", upload_id, about) as connection:
+        find_upload(connection, upload_id, caller.units)  # again: it may have been erased or moved meanwhile
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return StreamingResponse(file.chunks, headers=headers, media_type=file.media_type)

@@ -23,6 +23,7 @@ from nurseconv_dagster.store.sessions import Session
 
 HOME_PAGE = "/"
 _OUR_PATH = re.compile(r"/(?![/\\])[\w./?=&%~-]*", re.ASCII)
+_ORIGIN = re.compile(r"(?:https?:)?//\[?([\w.:-]+?)\]?(?::\d+)?", re.ASCII)
 router = APIRouter(include_in_schema=False)
 
 
@@ -47,6 +48,9 @@ def log_in(
     next: Annotated[str, Form()] = HOME_PAGE,
 ) -> Response:
     """The session of whoever holds this key."""
+    if not _is_from_here(request):
+        take_turn(request)
+        return login_page(settings.oidc_issuer != "", next, "This login was sent by another site; log in here.")
     found = by_key(request, key.strip())
     if found is None:
         take_turn(request)
@@ -87,6 +91,16 @@ def landing(goal: str, scopes: frozenset[str]) -> str:
     first = re.split(r"[/?]", goal)[1]
     closed = {path for path, _, _ in PAGES} - pages_for(scopes).keys()
     return HOME_PAGE if f"/{first}" in closed else goal
+
+
+def _is_from_here(request: Request) -> bool:
+    """False for a form that another site sends: its visitor would work, and send recordings, under somebody else's key.
+
+    Browsers say with every POST which page it came from; programs say nothing.
+    """
+    # Without the port: a proxy may serve another one than the server knows.
+    origin = _ORIGIN.fullmatch(request.headers.get("Origin", f"//{request.url.hostname}"))
+    return origin is not None and origin[1].lower() == request.url.hostname
 
 
 def our_path(goal: str) -> str:

@@ -24,6 +24,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -32,6 +33,8 @@ from nurseconv_dagster.errors import KeyRefusedError, NurseconvError, TransientE
 from nurseconv_dagster.verdicts import VERDICTS
 
 MEDIA_TYPE = "application/problem+json"
+# Python's own phrase for this one changes from version to version.
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large"}
 _log = logging.getLogger(__name__)
 NO_TIME: Final = "no_time"  # the kind of a value that is no written-out time
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -116,6 +119,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(NurseconvError, _on_ours)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DataError, _on_unstorable)
 
 
 async def _on_ours(request: Request, error: Exception) -> Response:
@@ -148,9 +152,10 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     detail = {
         HTTPStatus.NOT_FOUND: "there is nothing at this address; /docs lists what there is.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "this address takes no body of that size; send less.",
         HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take this method; the header Allow lists those it takes.",
     }.get(status, "the request was not taken; /docs shows what is.")
-    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+    code = _CODES.get(status, status.phrase.lower().replace(" ", "_").replace("-", "_"))
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods_at(request))
@@ -162,6 +167,15 @@ def _methods_at(request: Request) -> list[str]:
     routes = (found.original_route for found in iter_route_contexts(request.app.routes))
     found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({method for route in found for method in getattr(route, "methods", None) or ()})
+
+
+async def _on_unstorable(request: Request, error: Exception) -> JSONResponse:
+    """Texts with a NUL, numbers beyond all bounds: right by their type, and still nothing that a database can hold."""
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "The request cannot be read.",
+        "a text holds a character that cannot be kept (NUL, half a surrogate pair), or a number is out of all bounds; "
+        "send it without.",
+    )  # fmt: skip
 
 
 def _inside(can_help: bool) -> str:

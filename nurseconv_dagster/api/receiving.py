@@ -1,6 +1,6 @@
 """A request's body off the network: counted as it comes, cut off at the limit, never waited for without end.
 
-What lives here: `receive_form()`, `receive_whole()`.
+What lives here: `receive_form()`, `receive_whole()`, and `SmallBodies` for the routes that need neither.
 When to add here: another kind of body that may be large.
 What to keep out: what is in the body (`forms`), and what becomes of it (the routes).
 
@@ -11,11 +11,14 @@ and a fast one does not keep the others from being served.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from http import HTTPStatus
 
 from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nurseconv_dagster.api.forms import FormReader, too_large
 from nurseconv_dagster.intake.arrivals import Refusal
@@ -25,6 +28,8 @@ from nurseconv_dagster.intake.spooling import Spool
 # What may come beside the file or text: the fields, the lines between the parts of a form.
 _AROUND_BYTES = 2 * MAX_SIDECAR_BYTES
 _PIECE_BYTES = 256 * 1024
+_SMALL_BYTES = 256 * 1024
+_LONGEST_BOUNDARY = 70  # Source: RFC 2046, section 5.1.1
 _SILENCE_S = 60.0
 _LINGER_S, _LINGER_BYTES = 2.0, 64 * 1024 * 1024
 
@@ -41,7 +46,7 @@ async def receive_form(request: Request, spool: Spool, max_file_size_bytes: int)
         VaultUnavailableError: transient; the spool's disk is full or gone.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
-    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+    if kind != b"multipart/form-data" or not 0 < len(options.get(b"boundary", b"")) <= _LONGEST_BOUNDARY:
         return Refusal("bad_form", "the body must be multipart/form-data with a part named file, as curl -F sends it.")
     reader = FormReader(options[b"boundary"], spool, max_file_size_bytes)
     body = _Body(request, max_file_size_bytes)
@@ -55,6 +60,39 @@ async def receive_form(request: Request, spool: Spool, max_file_size_bytes: int)
         return reader
     await body.linger()
     return refusal
+
+
+class SmallBodies:
+    """Lets no body of more than a quarter of a megabyte through, whoever sends it: such bodies are read into memory,
+    and before it is known who calls.
+
+    Args:
+        app: what is framed.
+        streams: paths whose routes count for themselves.
+    """
+
+    def __init__(self, app: ASGIApp, streams: Collection[str]) -> None:
+        self._app = app
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request.
+
+        Raises:
+            HTTPException: 413, while the body is read.
+        """
+        left = _SMALL_BYTES
+
+        async def receive_some() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+            return message
+
+        is_counted = scope["type"] == "http" and scope["path"] not in self._streams
+        await self._app(scope, receive_some if is_counted else receive, send)
 
 
 async def receive_whole(request: Request, max_size_bytes: int) -> bytes | Refusal:

@@ -8,11 +8,11 @@ What to keep out: the page (`review`), what a verdict means (`extraction.reviewi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import PREFIX, Configured, Database, Words
@@ -26,6 +26,7 @@ from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.review_queue import QueueView, Reason, count_queue, list_queue
 from nurseconv_dagster.store.reviews import NewReview, review_answer
 
+_LARGEST_NUMBER = 1e15  # meant or not, nothing of a patient measures more; whole numbers are exact below
 router = APIRouter(prefix=PREFIX, tags=["reviews"])
 
 
@@ -37,13 +38,29 @@ class Span(BaseModel):
     end_char: int = Field(ge=1, description="one past the last character")
 
 
+def _refuse_unstorable(value: JsonValue) -> JsonValue:
+    """The value, if the tables can hold every text in it, and the reports reckon with every number."""
+    if isinstance(value, str):
+        if b"\0" in value.encode():  # half a surrogate pair does not encode, which is a ValueError too
+            raise ValueError
+    elif isinstance(value, (int, float)):
+        if abs(value) > _LARGEST_NUMBER:
+            raise ValueError
+    elif value is not None:
+        for item in value.values() if isinstance(value, dict) else value:
+            _refuse_unstorable(item)
+    return value
+
+
 class Review(BaseModel):
     """A verdict on the answer as it stands."""
 
     model_config = ConfigDict(extra="forbid")
     verdict: ReviewVerdict
     corrected_state: State | None = Field(None, description="with `corrected`; answered when left out")
-    corrected_value: Any = Field(None, description="in the shape of the question's schema; with `answered` only")
+    corrected_value: Annotated[JsonValue, AfterValidator(_refuse_unstorable)] = Field(
+        None, description="in the shape of the question's schema; with `answered` only"
+    )
     evidence: list[Span] = Field([], max_length=20, description="what proves a correction; may be empty")
     accept_implausible: bool = Field(False, description="the value is meant, though it is outside its plausible range")
     notes: Words | None = Field(None, max_length=2000, description="for other reviewers")
@@ -111,9 +128,9 @@ def add_review(
     settings: Configured,
 ) -> Reviewed:
     """The verdict takes the answer's place; scores and reports follow by themselves."""
-    said = NewReview(answer_id, review.verdict, caller.actor, _correction(review), review.notes or None)
     catalogue = read_catalogue(settings)
-    with transaction(engine) as connection:
+    with audit.refusals(engine, caller.actor, "answer.reviewed", answer_id), transaction(engine) as connection:
+        said = NewReview(answer_id, review.verdict, caller.actor, _correction(review), review.notes or None)
         made = review_answer(connection, said, caller.units, catalogue, settings.default_profile)
     answer = made.answer
     return Reviewed(

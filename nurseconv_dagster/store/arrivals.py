@@ -1,6 +1,6 @@
 """The door's side of the ledger: an arrival becomes an upload, a duplicate, an amendment or a refusal.
 
-What lives here: `ArrivalLedger`, which `intake.door.accept()` is handed.
+What lives here: `ArrivalLedger`, which `intake.door.accept()` is handed; `changes_of()` and `amend_upload()`.
 When to add here: a rule about what a second arrival of the same identity means.
 What to keep out: which work is due (planning) and everything that reads bytes (intake).
 """
@@ -170,9 +170,11 @@ def _conflict(upload_id: UUID) -> IdentityConflictError:
 
 def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepted:
     """Refused at the door before, fine now (a mended sidecar, a wider limit): the same row goes to work."""
+    wants_other_unit = row.unit is not None and _wants_other_unit(row, upload)
     values = {
         **_status_of(upload),
         **upload.sidecar.model_dump(),
+        "unit": row.unit if wants_other_unit else upload.sidecar.unit or row.unit,
         "object_key": upload.object_key,
         "content_type": upload.content_type,
         "kind": upload.kind,
@@ -180,7 +182,7 @@ def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepte
         "updated_at": func.clock_timestamp(),
     }
     connection.execute(update(uploads).where(uploads.c.id == row.id).values(values))
-    return Accepted(row.id, "accepted")
+    return Accepted(row.id, "awaiting_review" if wants_other_unit else "accepted")
 
 
 def _amend(connection: Connection, row: Row[Any], upload: NewUpload) -> Disposition:
@@ -189,20 +191,40 @@ def _amend(connection: Connection, row: Row[Any], upload: NewUpload) -> Disposit
     `unit` decides who may see an upload, so only an admin moves it, or an operator at the command line; from anywhere
     else the wish is a receipt that waits for review.
     """
-    said = _said(upload.sidecar)
-    changes = {name: value for name, value in said.items() if name in _AMENDABLE and getattr(row, name) != value}
-    wants_other_unit = "unit" in said and said["unit"] != row.unit
-    if wants_other_unit and _may_move(upload.arrival):
-        changes["unit"] = said["unit"]
-    if changes:
-        stages = [stage for name, stage in _RESTARTS.items() if name in changes]
-        restart = {"restart_from": min(stages, key=STAGES.index)} if stages else {}
-        values = {**changes, **restart, "updated_at": func.clock_timestamp()}
-        connection.execute(update(uploads).where(uploads.c.id == row.id).values(values))
-        audit.record(connection, _name_of(upload.arrival), "upload.amended", str(row.id), {"fields": sorted(changes)})
-    if wants_other_unit and "unit" not in changes:
+    changes = changes_of(row, _said(upload.sidecar), may_move=_may_move(upload.arrival))
+    amend_upload(connection, row.id, changes, _name_of(upload.arrival))
+    if _wants_other_unit(row, upload):
         return "awaiting_review"
     return "amended" if changes else "duplicate"
+
+
+def changes_of(row: Row[Any], said: dict[str, Any], *, may_move: bool) -> dict[str, Any]:
+    """What a sidecar would change of an upload.
+
+    Args:
+        row: of the upload.
+        said: the fields that the sender really named.
+        may_move: whether `unit` is among what they may change.
+    """
+    allowed = (*_AMENDABLE, "unit") if may_move else _AMENDABLE
+    return {name: value for name, value in said.items() if name in allowed and getattr(row, name) != value}
+
+
+def amend_upload(connection: Connection, upload_id: UUID, changes: dict[str, Any], actor: str) -> None:
+    """The upload has these fields now, and what depends on them is run again; its row must be locked."""
+    if not changes:
+        return
+    stages = [stage for name, stage in _RESTARTS.items() if name in changes]
+    restart = {"restart_from": min(stages, key=STAGES.index)} if stages else {}
+    values = {**changes, **restart, "updated_at": func.clock_timestamp()}
+    connection.execute(update(uploads).where(uploads.c.id == upload_id).values(values))
+    audit.record(connection, actor, "upload.amended", str(upload_id), {"fields": sorted(changes)})
+
+
+def _wants_other_unit(row: Row[Any], upload: NewUpload) -> bool:
+    """Whether the sidecar names another unit and its sender may not move the upload there."""
+    unit = upload.sidecar.unit
+    return unit is not None and unit != row.unit and not _may_move(upload.arrival)
 
 
 def _may_move(arrival: Arrival) -> bool:

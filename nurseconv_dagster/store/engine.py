@@ -155,6 +155,9 @@ def quick_cursor(engine: Engine) -> Iterator[psycopg.Cursor[Any]]:
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         borrowed.invalidate(error)
         raise _unavailable(engine, error) from None
+    except psycopg.Error as error:
+        borrowed.invalidate(error)  # whoever got it next would find no transaction in it
+        raise
     finally:
         borrowed.close()
 

@@ -91,10 +91,10 @@ def page_uploads(
 
 
 def where_uploads_are(engine: Engine, ids: Sequence[UUID]) -> dict[UUID, Row[Any]]:
-    """Status, stage, `updated_at`, error and what was asked of each of these uploads, in one query."""
+    """Unit, status, stage, `updated_at`, error and what was asked of each of these uploads, in one query."""
     of = uploads.c
     query = select(
-        of.id, of.status, of.stage, of.updated_at, of.error_code, of.error_message, of.cancel_requested_at,
+        of.id, of.unit, of.status, of.stage, of.updated_at, of.error_code, of.error_message, of.cancel_requested_at,
         of.restart_from,
     ).where(of.id.in_(list(ids)))  # fmt: skip
     with transaction(engine) as connection:

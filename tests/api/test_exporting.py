@@ -42,6 +42,6 @@ def test_what_has_no_results_or_cannot_be_seen_is_told_apart(client, reader, eng
     assert client.get(f"{URL}/{hidden}/export", params={"format": "srt"}, headers=reader).status_code == 404
     assert client.get(f"{URL}/{waits}/export", params={"format": "docx"}, headers=reader).status_code == 422
     assert actions(engine) == [
-        ("upload.exported", str(waits), {"format": "srt"}),
+        ("upload.exported", str(waits), {"format": "srt", "refused": "no_transcript"}),
         ("upload.exported", str(hidden), {"format": "srt", "refused": "unknown_upload"}),
     ]

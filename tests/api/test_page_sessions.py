@@ -170,3 +170,15 @@ def test_the_login_page_allows_no_script_and_no_frame(browser: TestClient) -> No
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert not re.search(r"<script|\son\w+=|\sstyle=", shown.text)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example", "http://["])
+def test_a_login_that_another_site_sends_opens_no_session(browser: TestClient, token: str, origin: str) -> None:
+    done = browser.post("/login", data={"key": token}, headers={"Origin": origin})
+    assert (done.status_code, done.cookies.get(COOKIE)) == (401, None)
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "https://TESTSERVER:8443"])
+def test_a_login_from_our_own_page_does(browser: TestClient, token: str, origin: str) -> None:
+    assert browser.post("/login", data={"key": token}, headers={"Origin": origin}).status_code == 303
+    assert browser.get("/login").headers["Referrer-Policy"] == "same-origin"  # else browsers say "null"

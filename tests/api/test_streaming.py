@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 
 from nurseconv_dagster.api import receiving, watching
 from nurseconv_dagster.api.app import create_app
+from nurseconv_dagster.store.keys import revoke_key
 from nurseconv_dagster.store.tables import conversation_uploads
 from tests.api.serving import serve
 from tests.api.test_reading import arrive, completed
@@ -262,3 +263,22 @@ def test_one_query_a_moment_is_asked_however_many_wait_and_none_when_nobody_does
             move(engine, upload_id, status="cancelled")
         assert [list(found)[-1][0] for found in held] == ["end"] * 5
         wait_for(app.state.parts.watcher._looking.done)
+
+
+def test_a_revoked_key_is_told_nothing_more(address, nurse, engine):
+    upload_id = arrive(engine)
+    with follow(address, upload_id, nurse) as response:
+        found = events(response)
+        next(found)
+        revoke_key(engine, nurse["Authorization"].split("_")[1], "test")
+        move(engine, upload_id, status="processing", stage="answers")
+        assert list(found) == []
+
+
+def test_an_upload_that_moves_to_another_unit_is_followed_no_more(address, nurse, engine):
+    upload_id = arrive(engine)
+    with follow(address, upload_id, nurse) as response:
+        found = events(response)
+        next(found)
+        move(engine, upload_id, unit="er", status="processing", stage="answers")
+        assert list(found) == []

@@ -190,6 +190,22 @@ def test_a_refused_file_that_comes_back_mended_goes_to_work_as_the_same_upload(e
     assert [plan.upload_ids for plan in plans(engine)] == [(first.upload_id,)]
 
 
+def test_nobody_but_an_admin_moves_a_refused_file_to_another_unit_by_mending_it(engine):
+    ledger = ArrivalLedger(engine)
+    said = Sidecar(unit="icu", nurse_id="n1")
+    first = ledger.record_arrival(new_upload("a", sidecar=said, refusal=Refusal("too_long", "mend it")))
+    again = ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="er"), sender=by("icu", "er"), source="api"))
+    assert again.disposition == "awaiting_review"
+    assert (row(engine, first.upload_id).unit, row(engine, first.upload_id).status) == ("icu", "pending")
+
+
+def test_a_mended_sidecar_names_the_unit_of_a_refused_file_that_had_none(engine):
+    ledger = ArrivalLedger(engine)
+    first = ledger.record_arrival(new_upload("a", refusal=Refusal("bad_sidecar", "mend it")))
+    assert ledger.record_arrival(new_upload("a", sidecar=Sidecar(unit="icu"))).disposition == "accepted"
+    assert row(engine, first.upload_id).unit == "icu"
+
+
 def test_urgent_uploads_ride_alone_and_first(engine):
     ledger = ArrivalLedger(engine)
     accept_many(ledger, 5)

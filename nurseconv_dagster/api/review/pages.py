@@ -139,9 +139,9 @@ def _read_card(answer_id: UUID, caller: Caller, engine: Any, settings: Settings)
     with audit.access(engine, caller.actor, "answer.read", answer_id) as connection:
         upload_id = find_upload_of(connection, answer_id, caller.units)
         sheet = read_sheet(connection, upload_id, caller.units, settings.review_audit_share)
-    found = next((item for item in sheet.answers if item.id == answer_id), None)
-    if found is None or sheet.transcript is None:
-        raise UnknownAnswerError("this answer is not the current one any more; load the conversation again.")
+        found = next((item for item in sheet.answers if item.id == answer_id), None)
+        if found is None or sheet.transcript is None:
+            raise UnknownAnswerError("this answer is not the current one any more; load the conversation again.")
     return sheet, card_of(found, sheet.transcript)
 
 
