@@ -339,6 +339,7 @@ def test_a_part_is_given_only_of_the_recording_that_the_client_has_begun(sound, 
         ("bytes=-0", 416, "range_outside"),
         ("bytes=abc", 400, "bad_range"),
         ("lines=1-2", 400, "bad_range"),
+        (f"bytes={'1' * 5000}-", 400, "bad_range"),
     ],
 )
 def test_a_part_that_is_not_there_is_refused(wanted, status, code, sound, client, reader):
