@@ -38,6 +38,7 @@ _PARTIAL = {
 @router.head("/uploads/{upload_id}/audio", response_class=Response, include_in_schema=False)
 @router.get(
     "/uploads/{upload_id}/audio",
+    summary="Listen to a recording",
     response_class=Response,
     responses={**answers(400, 404, 410, 416), **_PARTIAL},  # type: ignore[dict-item]
 )

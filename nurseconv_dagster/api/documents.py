@@ -1,6 +1,6 @@
 """The description of the API: OpenAPI, and the page that shows it, with every asset served from here.
 
-What lives here: `/openapi.json` with the errors that routes share, `/docs`, `/docs/assets`.
+What lives here: `/openapi.json` with its examples and the errors that routes share, `/docs`, `/docs/assets`.
 When to add here: another page about the API itself.
 What to keep out: what a route says about itself; that stands at the route.
 """
@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.policies import SWAGGER_UI
 from nurseconv_dagster.api.problems import Problem, answers
 
@@ -51,13 +52,15 @@ async def describe(request: Request) -> dict[str, Any]:
 
 
 def describe_api(app: FastAPI) -> dict[str, Any]:
-    """What FastAPI knows of the routes, with the errors that they share: as problem documents, one row a status."""
+    """What FastAPI knows of the routes, with examples, and with the errors they share as problem documents."""
     description = deepcopy(app.openapi())
     schemas = description["components"]["schemas"]
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs") | {"Problem": problem}
+    for name, shown in examples.OF_SCHEMAS.items():
+        schemas[name]["examples"] = shown
     for path in description["paths"].values():
         for operation in path.values():
             takes_something = "422" in operation["responses"]

@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.callers import Caller, require, still_counts
 from nurseconv_dagster.api.parts import PREFIX, parts_of
 from nurseconv_dagster.api.problems import answers
@@ -35,25 +36,15 @@ router = APIRouter(prefix=PREFIX, tags=["tasks"])
 AT_MOST_S = 900.0
 _COME_AGAIN_MS = 2000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx passes events on at once
-_EXAMPLE = """\
-id: 1704103205000000
-event: progress
-data: {"task_id": "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11", "status": "processing", "progress": 25, ...}
-
-: nothing new
-
-id: 1704103219000000
-event: end
-data: {"task_id": "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11", "status": "completed", "progress": 100, ...}
-"""
 
 
 @router.get(
     "/uploads/{upload_id}/events",
+    summary="Follow the work on an upload",
     response_class=StreamingResponse,
     responses={
         **answers(404, 410),
-        200: {"description": "a task in each event", "content": {"text/event-stream": {"example": _EXAMPLE}}},
+        200: {"description": "a task in each event", "content": {"text/event-stream": {"example": examples.EVENTS}}},
         204: {"description": "the client has seen the end; it need not come again"},
     },
 )

@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from starlette.responses import StreamingResponse
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import PREFIX, Configured, Database
 from nurseconv_dagster.api.problems import answers, problem
@@ -26,12 +27,14 @@ from nurseconv_dagster.store.uploads import find_upload
 router = APIRouter(prefix=PREFIX, tags=["uploads"])
 _FILES = {
     "description": "a file; three tables come as one ZIP archive",
-    "content": {kind: {} for kind in ("application/zip", *sorted(set(MEDIA_TYPES.values())))},
+    "content": {kind: {} for kind in ("application/zip", *sorted(set(MEDIA_TYPES.values())))}
+    | {MEDIA_TYPES["vtt"]: {"example": examples.VTT}},
 }
 
 
 @router.get(
     "/uploads/{upload_id}/export",
+    summary="Download results as a file",
     response_class=Response,
     responses={**answers(404, 409, 410), 200: _FILES},
 )

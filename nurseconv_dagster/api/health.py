@@ -17,6 +17,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.parts import Configured, Database
 from nurseconv_dagster.errors import NurseconvError, StoreUnavailableError, VaultUnavailableError, WeightsMissingError
 from nurseconv_dagster.extraction.providers.model_files import is_reader_here
@@ -35,9 +36,7 @@ class Health(BaseModel):
 
     status: State = Field(description="healthy when every part is")
     timestamp: datetime
-    services: dict[str, State] = Field(
-        examples=[{"database": "healthy", "dagster": "healthy", "storage": "healthy", "models": "healthy"}]
-    )
+    services: dict[str, State]
 
 
 class Readiness(BaseModel):
@@ -47,7 +46,11 @@ class Readiness(BaseModel):
     services: dict[str, State]
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "a part is down"}})
+@router.get(
+    "/health",
+    summary="Health of each part",
+    responses={503: {"model": Health, "description": "a part is down", **examples.shown(examples.UNHEALTHY)}},
+)
 def health(settings: Configured, engine: Database, response: Response) -> Health:
     """How each part is: for people."""
     services = _ask(settings, engine, {**NEEDED, "dagster": _dagster, "models": _models})
@@ -56,7 +59,13 @@ def health(settings: Configured, engine: Database, response: Response) -> Health
     return Health(status="healthy" if is_well else "unhealthy", timestamp=datetime.now(UTC), services=services)
 
 
-@router.get("/ready", responses={503: {"model": Readiness, "description": "uploads cannot be taken now"}})
+@router.get(
+    "/ready",
+    summary="Readiness for uploads",
+    responses={
+        503: {"model": Readiness, "description": "uploads cannot be taken now", **examples.shown(examples.NOT_READY)}
+    },
+)
 def ready(settings: Configured, engine: Database, response: Response) -> Readiness:
     """Whether uploads can be taken: for containers and proxies."""
     services = _ask(settings, engine, NEEDED)

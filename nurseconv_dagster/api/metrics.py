@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.callers import Caller, Requirement, bearer_of
 from nurseconv_dagster.api.meters import write_meters
 from nurseconv_dagster.api.parts import Database
@@ -38,9 +39,12 @@ class LoopbackOr(Requirement):
 
 @router.get(
     "/metrics",
+    summary="Figures for Prometheus",
     response_class=Response,
     dependencies=[Depends(LoopbackOr("read"))],
-    responses={200: {"description": "Prometheus' text format", "content": {"text/plain": {}}}},
+    responses={
+        200: {"description": "Prometheus' text format", "content": {"text/plain": {"example": examples.METRICS}}}
+    },
 )
 def metrics(engine: Database) -> Response:
     """The figures for Prometheus: open on this machine, with the scope read elsewhere."""

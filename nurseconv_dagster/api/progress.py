@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.parts import PREFIX
 from nurseconv_dagster.store.tables import STAGES
 
@@ -43,26 +44,11 @@ class TaskError(BaseModel):
 class TaskResult(BaseModel):
     """Where the results are."""
 
-    upload_url: str = Field(examples=["/api/v1/uploads/0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11"])
+    upload_url: str = Field(examples=[f"{PREFIX}/uploads/{examples.UPLOAD_ID}"])
 
 
 class Task(BaseModel):
     """The work on one upload; it lives as long as the upload."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "task_id": "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11",
-                "upload_id": "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11",
-                "status": "processing",
-                "progress": 25,
-                "current_step": "transcriptions",
-                "message": "the words are written down (step 2 of 4).",
-                "result": None,
-                "error": None,
-            }
-        }
-    )
 
     task_id: UUID
     upload_id: UUID

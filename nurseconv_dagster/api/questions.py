@@ -57,7 +57,7 @@ class Questions(BaseModel):
     profiles: list[Profile]
 
 
-@router.get("/questions", responses=answers())
+@router.get("/questions", summary="List the questions of each profile", responses=answers())
 def list_questions(
     caller: Annotated[Caller, require("read")],
     engine: Database,

@@ -57,7 +57,7 @@ class Settled(BaseModel):
     disposition: str = Field(examples=["amended", "duplicate", "dismissed"])
 
 
-@router.get("/receipts", responses=answers())
+@router.get("/receipts", summary="List receipts that wait for a person", responses=answers())
 def list_receipts(
     caller: Annotated[Caller, require("admin")],
     engine: Database,
@@ -70,7 +70,7 @@ def list_receipts(
     return WaitingReceipts(items=[WaitingReceipt.model_validate(row) for row in rows])
 
 
-@router.post("/receipts/{receipt_id}", responses=answers())
+@router.post("/receipts/{receipt_id}", summary="Accept or dismiss a receipt", responses=answers())
 def settle(
     receipt_id: UUID, settling: Settling, caller: Annotated[Caller, require("admin")], engine: Database
 ) -> Settled:

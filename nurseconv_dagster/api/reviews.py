@@ -119,7 +119,12 @@ class Queue(BaseModel):
     answers: list[Waiting]
 
 
-@router.post("/answers/{answer_id}/reviews", status_code=201, responses=answers(400, 404, 409))
+@router.post(
+    "/answers/{answer_id}/reviews",
+    summary="Confirm or correct an answer",
+    status_code=201,
+    responses=answers(400, 404, 409),
+)
 def add_review(
     answer_id: UUID,
     review: Review,
@@ -139,7 +144,7 @@ def add_review(
     )  # fmt: skip
 
 
-@router.get("/reviews/queue", responses=answers())
+@router.get("/reviews/queue", summary="List answers that wait for a reviewer", responses=answers())
 def read_queue(
     caller: Annotated[Caller, require("review")],
     engine: Database,

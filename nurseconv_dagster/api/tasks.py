@@ -24,14 +24,14 @@ from nurseconv_dagster.store.uploads import find_upload
 router = APIRouter(prefix=PREFIX, tags=["tasks"])
 
 
-@router.get("/tasks/{task_id}", responses=answers(404, 410))
+@router.get("/tasks/{task_id}", summary="See how far the work is", responses=answers(404, 410))
 def read_task(task_id: UUID, caller: Annotated[Caller, require("read")], engine: Database) -> Task:
     """How far the work on an upload is."""
     with audit.access(engine, caller.actor, "task.read", task_id) as connection:
         return task_of(find_upload(connection, task_id, caller.units))
 
 
-@router.post("/tasks/{task_id}/cancel", responses=answers(404, 410))
+@router.post("/tasks/{task_id}/cancel", summary="Stop the work on an upload", responses=answers(404, 410))
 def cancel_task(task_id: UUID, caller: Annotated[Caller, require("upload")], engine: Database) -> Task:
     """Stop the work: at once where it waits, else before the next step. At an end nothing changes."""
     with audit.refusals(engine, caller.actor, "upload.cancel_asked", task_id), transaction(engine) as connection:

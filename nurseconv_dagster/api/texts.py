@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.forms import too_large
 from nurseconv_dagster.api.parts import PREFIX, Parts, parts_of
@@ -43,16 +44,7 @@ FILENAME = "typed.txt"
 class TypedConversation(Sidecar):
     """A typed conversation and what is said about it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "text": "Nurse: Any allergies?\nPatient: No, none that I know of.",
-                "unit": "4-west",
-                "profile": "admission",
-            }
-        },
-        str_strip_whitespace=False,
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.TYPED]}, str_strip_whitespace=False)
 
     text: str = Field(description="with or without `Nurse:` and `Patient:` at the start of lines")
 
@@ -71,6 +63,7 @@ _SCHEMA = TypedConversation.model_json_schema()
 
 @router.post(
     "/text-processing",
+    summary="Send a typed conversation",
     status_code=202,
     response_model=TextReceipt,
     responses=answers(*SEND_STATUSES),

@@ -13,21 +13,21 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.progress import Status, TaskError
 
 Disposition = Literal["accepted", "duplicate", "amended", "awaiting_review"]
 SaidStatus = Literal[Status, "awaiting_review"]
-_ID = "0b5e4c54-97c5-5d0b-8a4c-9a3f1f0f6f11"
 
 
 class UploadReceipt(BaseModel):
     """A file was taken."""
 
-    id: UUID = Field(examples=[_ID])
-    filename: str = Field(examples=["conversation.wav"])
-    status: SaidStatus = Field(examples=["pending"])
+    id: UUID
+    filename: str
+    status: SaidStatus
     created_at: datetime = Field(description="when it arrived the first time")
-    task_id: UUID = Field(examples=[_ID])
+    task_id: UUID
     disposition: Disposition = Field(
         description="accepted; duplicate: known already, nothing changed; amended: known, its metadata changed; "
         "awaiting_review: known, and a person decides, since this key may not change it"
@@ -37,7 +37,7 @@ class UploadReceipt(BaseModel):
 class UploadSummary(BaseModel):
     """One line of the list."""
 
-    id: UUID = Field(examples=[_ID])
+    id: UUID = Field(examples=[examples.UPLOAD_ID])
     filename: str
     status: Status
     created_at: datetime

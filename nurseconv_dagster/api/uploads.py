@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
+from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.forms import FILE_PART, FormReader
 from nurseconv_dagster.api.parts import PREFIX, Configured, Database, Parts, Words, parts_of
@@ -60,6 +61,9 @@ class FileFields(Sidecar):
 _FORM = FileFields.model_json_schema()
 _FORM["properties"] = {FILE_PART: {"type": "string", "format": "binary"}, **_FORM["properties"]}
 _FORM["required"] = [FILE_PART]
+# None of file and sha256: the page fills examples in, and they would belong to no file of the reader's.
+for _name, _value in examples.ABOUT.items():
+    _FORM["properties"][_name]["examples"] = [_value]
 
 
 def _written_out(value: object) -> object:
@@ -92,6 +96,7 @@ class ListQuery(BaseModel):
 
 @router.post(
     "/uploads",
+    summary="Send a recording or a text file",
     status_code=202,
     response_model=UploadReceipt,
     responses=answers(*SEND_STATUSES, 415),
@@ -126,7 +131,7 @@ def _take_form(parts: Parts, caller: Caller, form: FormReader, spool: Spool, ide
     return Response(receipt.model_dump_json(), 202, {"Location": f"{PREFIX}/uploads/{receipt.id}"}, "application/json")
 
 
-@router.get("/uploads", responses=answers())
+@router.get("/uploads", summary="List uploads", responses=answers())
 def list_uploads(
     query: Annotated[ListQuery, Query()], caller: Annotated[Caller, require("read")], engine: Database
 ) -> UploadPage:
@@ -145,7 +150,12 @@ def list_uploads(
     return UploadPage(items=[summary_of(row) for row in shown], next_cursor=more)
 
 
-@router.get("/uploads/{upload_id}", response_model=UploadResults, responses=answers(404, 410))
+@router.get(
+    "/uploads/{upload_id}",
+    summary="Read an upload with its results",
+    response_model=UploadResults,
+    responses=answers(404, 410),
+)
 def read_upload(
     upload_id: UUID,
     caller: Annotated[Caller, require("read")],
@@ -160,7 +170,7 @@ def read_upload(
     return Response(result_document(results, with_words=transcription == "words"), media_type="application/json")
 
 
-@router.delete("/uploads/{upload_id}", status_code=204, responses=answers(404, 410))
+@router.delete("/uploads/{upload_id}", summary="Erase an upload", status_code=204, responses=answers(404, 410))
 def delete_upload(
     upload_id: UUID, caller: Annotated[Caller, require("admin")], engine: Database, settings: Configured
 ) -> None:
