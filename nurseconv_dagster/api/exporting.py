@@ -18,7 +18,7 @@ from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import PREFIX, Configured, Database
 from nurseconv_dagster.api.problems import answers, problem
-from nurseconv_dagster.exports.files import FORMATS, MEDIA_TYPES, Unavailable, export_upload
+from nurseconv_dagster.exports.files import FORMATS, MEDIA_TYPES, TABLES, Unavailable, export_upload
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.engine import transaction
@@ -27,7 +27,7 @@ from nurseconv_dagster.store.uploads import find_upload
 router = APIRouter(prefix=PREFIX, tags=["uploads"])
 _FILES = {
     "description": "a file; three tables come as one ZIP archive",
-    "content": {kind: {} for kind in ("application/zip", *sorted(set(MEDIA_TYPES.values())))}
+    "content": {"application/zip": {}, **{MEDIA_TYPES[name]: {} for name in FORMATS if name not in TABLES}}
     | {MEDIA_TYPES["vtt"]: {"example": examples.VTT}},
 }
 
