@@ -70,7 +70,7 @@ def list_receipts(
     return WaitingReceipts(items=[WaitingReceipt.model_validate(row) for row in rows])
 
 
-@router.post("/receipts/{receipt_id}", summary="Accept or dismiss a receipt", responses=answers())
+@router.post("/receipts/{receipt_id}", summary="Accept or dismiss a receipt", responses=answers(400))
 def settle(
     receipt_id: UUID, settling: Settling, caller: Annotated[Caller, require("admin")], engine: Database
 ) -> Settled:
