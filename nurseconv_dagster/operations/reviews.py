@@ -13,7 +13,8 @@ from typing import Any
 
 import typer
 
-from nurseconv_dagster.scoring.agreement import Agreement, Calibration
+from nurseconv_dagster.evaluation.calibration import Calibration
+from nurseconv_dagster.scoring.agreement import Agreement
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, open_engine, transaction
 from nurseconv_dagster.store.review_figures import Figures, read_figures
@@ -61,9 +62,9 @@ def _agreement(agreement: Agreement) -> str:
 
 
 def _calibration(title: str, found: Calibration) -> list[str]:
-    if found.brier is None or found.expected_error is None:
+    if found.brier is None or found.ece is None:
         return [f"confidence   {title}: none judged yet"]
-    head = f"confidence   {title}: {found.n} judged, Brier {found.brier:.3f}, expected error {found.expected_error:.3f}"
+    head = f"confidence   {title}: {found.n} judged, Brier {found.brier:.3f}, expected error {found.ece:.3f}"
     return [
         head,
         *(

@@ -2,7 +2,7 @@
 
 What lives here: `read_figures()`.
 When to add here: a figure over verdicts.
-What to keep out: formulas (`scoring.agreement`), the queue (`review_queue`).
+What to keep out: formulas (`scoring.agreement`, `evaluation.calibration`), the queue (`review_queue`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from nurseconv_dagster.evaluation.calibration import NARROW_AT_THE_TOP, Calibration, calibrate
 from nurseconv_dagster.extraction.answers import Answer
 from nurseconv_dagster.extraction.reviewing import ReviewVerdict, same_outcome
-from nurseconv_dagster.scoring.agreement import Agreement, Calibration, calibrate, cohens_kappa
+from nurseconv_dagster.scoring.agreement import Agreement, cohens_kappa
 from nurseconv_dagster.store.answer_rows import answer_of
 from nurseconv_dagster.store.tables import answer_reviews, question_answers
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
@@ -66,8 +67,8 @@ def read_figures(connection: Connection, units: Units) -> Figures:
     return Figures(
         dict(Counter(item.verdict for item in latest)),
         cohens_kappa(_first_two(judgements)),
-        calibrate(_confidences(item for item in latest if item.was_doubted)),
-        calibrate(_confidences(item for item in latest if not item.was_doubted)),
+        calibrate(_confidences(item for item in latest if item.was_doubted), NARROW_AT_THE_TOP),
+        calibrate(_confidences(item for item in latest if not item.was_doubted), NARROW_AT_THE_TOP),
     )
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurseconv_dagster.scoring.agreement import BIN_EDGES, calibrate, cohens_kappa
+from nurseconv_dagster.evaluation.calibration import NARROW_AT_THE_TOP, calibrate
+from nurseconv_dagster.scoring.agreement import cohens_kappa
 
 
 def test_kappa_of_a_worked_example() -> None:
@@ -49,26 +50,26 @@ def test_kappa_never_passes_one_nor_its_observed_agreement_and_is_symmetric(pair
 
 def test_calibration_of_a_worked_example() -> None:
     """0.95 right, 0.85 right, 0.85 wrong: Brier = (0.0025 + 0.0225 + 0.7225)/3; the bins miss by 0.05 and 0.35."""
-    found = calibrate([(0.95, True), (0.85, True), (0.85, False)])
+    found = calibrate([(0.95, True), (0.85, True), (0.85, False)], NARROW_AT_THE_TOP)
     assert found.brier == pytest.approx(0.7475 / 3)
-    assert found.expected_error == pytest.approx((1 * 0.05 + 2 * 0.35) / 3)
+    assert found.ece == pytest.approx((1 * 0.05 + 2 * 0.35) / 3)
     filled = {(bin_.low, bin_.high): (bin_.n, bin_.mean_confidence, bin_.share_right) for bin_ in found.bins if bin_.n}
     assert filled == {(0.8, 0.9): (2, 0.85, 0.5), (0.9, 1.0): (1, 0.95, 1.0)}
 
 
 def test_an_edge_belongs_to_the_bin_above_it_and_one_to_the_last() -> None:
-    found = calibrate([(0.5, True), (0.9, True), (1.0, True), (0.0, False)])
+    found = calibrate([(0.5, True), (0.9, True), (1.0, True), (0.0, False)], NARROW_AT_THE_TOP)
     assert [bin_.n for bin_ in found.bins] == [1, 1, 0, 0, 0, 2]
 
 
 def test_nothing_judged_gives_no_figures_but_all_bins() -> None:
-    found = calibrate([])
-    assert (found.n, found.brier, found.expected_error, len(found.bins)) == (0, None, None, len(BIN_EDGES) - 1)
+    found = calibrate([], NARROW_AT_THE_TOP)
+    assert (found.n, found.brier, found.ece, len(found.bins)) == (0, None, None, len(NARROW_AT_THE_TOP) - 1)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40))
 def test_every_judged_answer_is_in_one_bin_and_the_errors_stay_in_range(judged) -> None:
-    found = calibrate(judged)
+    found = calibrate(judged, NARROW_AT_THE_TOP)
     assert sum(bin_.n for bin_ in found.bins) == found.n == len(judged)
     assert 0 <= found.brier <= 1
-    assert 0 <= found.expected_error <= 1
+    assert 0 <= found.ece <= 1
