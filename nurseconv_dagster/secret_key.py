@@ -15,7 +15,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from nurseconv_dagster.errors import SettingsError
-from nurseconv_dagster.settings import MIN_SECRET_LENGTH, Settings
+from nurseconv_dagster.setting_rules import MIN_SECRET_LENGTH
+from nurseconv_dagster.settings import Settings
 
 _FILE_NAME = "secret.key"
 

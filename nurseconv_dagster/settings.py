@@ -4,38 +4,48 @@ What lives here: `Settings`, read from the environment and `.env`, and `load_set
 into one sentence with its name, what was found and what is allowed.
 When to add here: a new setting, once the code that honours it is there; add it to `.env.example` and
 `docs/configuration.md` in the same commit (a test compares the three).
-What to keep out: anything computed at import; anything that opens a file or a connection.
+What to keep out: what a value must look like beyond type and range (setting_rules); anything computed at import;
+anything that opens a file or a connection.
 """
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from nurseconv_dagster.errors import SettingsError
 from nurseconv_dagster.old_names import OldNames
+from nurseconv_dagster.setting_rules import (
+    AUDIO_FORMATS,
+    PROVIDERS,
+    AudioFormats,
+    BucketPlace,
+    Issuer,
+    OidcClient,
+    Origins,
+    OwnSecret,
+    PerMinute,
+    ProviderOrder,
+    Timezone,
+    WebAddress,
+    WhisperModel,
+)
 
-WHISPER_SIZES = ("tiny", "base", "small", "medium", "large")
-AUDIO_FORMATS = ("mp3", "wav", "m4a", "ogg", "flac", "webm")
-PROVIDERS = ("gemini", "openai", "local", "rules")
 HOSTED = ("gemini", "openai")
-# What examples and templates write where a secret belongs; compared without case and punctuation.
-KNOWN_SECRETS = frozenset({
-    "changeme", "changemeinproduction", "changethis", "changethissecretkey", "default", "devsecretkey", "dummy",
-    "example", "insecure", "mysecretkey", "nurseconv", "password", "replaceme", "secret", "secretkey", "test",
-    "testsecretkey", "yoursecretkey", "yoursecretkeychangeinproduction", "yoursecretkeyhere", "yoursupersecretkey",
-})  # fmt: skip
-MIN_SECRET_LENGTH = 16
-
 Privacy = Literal["refuse", "deidentify", "cleared"]
-CommaList = Annotated[tuple[str, ...], NoDecode]
+# Where container engines mount secrets, a file each, named like the setting.
+SECRETS_DIR = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
@@ -54,17 +64,19 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What the program says, then the environment, then `.env`, then either of them under an old name."""
-        return init_settings, env_settings, dotenv_settings, OldNames(settings_cls, env_settings, dotenv_settings)
+        """What the program says, then the environment, then `.env`, then mounted secrets, then old names of those."""
+        secrets = [SecretsSettingsSource(settings_cls, SECRETS_DIR)] if SECRETS_DIR.is_dir() else []
+        old_names = OldNames(settings_cls, env_settings, dotenv_settings)
+        return init_settings, env_settings, dotenv_settings, *secrets, old_names
 
     # place
     nurseconv_home: Path = Path(".nurseconv")
     database_url: str = ""
     dagster_database_url: str = ""
-    upload_dir: str = ""
+    upload_dir: BucketPlace = ""
     after_ingest: Literal["leave", "delete"] = "leave"
     stable_after_s: float = Field(5.0, ge=0, le=3600)
-    timezone: str = "UTC"
+    timezone: Timezone = "UTC"
     catalogue_file: Path | None = None
     rubric_file: Path | None = None
     confidence_file: Path | None = None
@@ -72,11 +84,11 @@ class Settings(BaseSettings):
 
     # intake
     max_file_size: int = Field(104_857_600, ge=1)
-    allowed_audio_formats: CommaList = AUDIO_FORMATS
+    allowed_audio_formats: AudioFormats = AUDIO_FORMATS
     max_duration_s: float = Field(4 * 3600.0, gt=0, allow_inf_nan=False)
 
     # speech
-    whisper_model: str = "base"
+    whisper_model: WhisperModel = "base"
     whisper_device: Literal["cpu", "cuda", "auto"] = "auto"
     whisper_compute_type: Literal["default", "auto", "int8", "int8_float16", "int8_float32", "float16", "float32"] = (
         "int8"
@@ -89,12 +101,12 @@ class Settings(BaseSettings):
     # answers
     gemini_api_key: SecretStr = SecretStr("")
     gemini_model: str = Field("gemini-3.5-flash", min_length=1)
-    gemini_base_url: str = ""
+    gemini_base_url: WebAddress = ""
     openai_api_key: SecretStr = SecretStr("")
-    openai_base_url: str = ""
+    openai_base_url: WebAddress = ""
     openai_model: str = Field("gpt-5.4-mini", min_length=1)
     openai_context_tokens: int = Field(128_000, ge=1024)
-    provider_order: CommaList = PROVIDERS
+    provider_order: ProviderOrder = PROVIDERS
     llm_prompt: Literal["first", "second"] = "first"
     provider_privacy: Privacy = "deidentify"
     llm_daily_budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
@@ -119,106 +131,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(4, ge=1, le=64)
-    cors_origins: CommaList = ()
-    rate_limit: int = Field(120, ge=0)
-    oidc_issuer: str = ""
-    oidc_client_id: str = Field("", validate_default=True)
+    cors_origins: Origins = ()
+    rate_limit: PerMinute = Field(120, ge=0)
+    oidc_issuer: Issuer = ""
+    oidc_client_id: OidcClient = Field("", validate_default=True)
     oidc_client_secret: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     # secrets
     debug: bool = False
-    secret_key: SecretStr = SecretStr("")
-
-    @field_validator("allowed_audio_formats", "provider_order", mode="before")
-    @classmethod
-    def _split_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("allowed_audio_formats")
-    @classmethod
-    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _subset(value, AUDIO_FORMATS)
-
-    @field_validator("provider_order")
-    @classmethod
-    def _known_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _subset(value, PROVIDERS)
-
-    @field_validator("whisper_model")
-    @classmethod
-    def _known_model(cls, value: str) -> str:
-        if value in WHISPER_SIZES or Path(value).is_dir():
-            return value
-        raise ValueError(f"allowed: {', '.join(WHISPER_SIZES)}, or a folder that exists and holds a CTranslate2 model")
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split_origins(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _known_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"https?://[^\s/*]+", origin) for origin in value):
-            raise ValueError(
-                "allowed: addresses without a path such as https://reports.example.org, separated by commas; no *"
-            )
-        return value
-
-    @field_validator("rate_limit", mode="before")
-    @classmethod
-    def _per_minute(cls, value: object) -> object:
-        return re.sub(r"\s*/\s*min(ute)?$", "", value.strip()) if isinstance(value, str) else value
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
-        return value
-
-    @field_validator("gemini_base_url", "openai_base_url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        if value and not re.match(r"https?://[^\s/]+", value):
-            raise ValueError("allowed: an address such as http://127.0.0.1:8080/v1, or nothing for the provider's own")
-        return value.rstrip("/")
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _trusted_issuer(cls, value: str) -> str:
-        if value and not re.match(r"https://[^\s/]+|http://(127\.0\.0\.1|localhost)\b", value):
-            raise ValueError("allowed: an address with https, exactly as the provider calls itself, or nothing")
-        return value
-
-    @field_validator("oidc_client_id")
-    @classmethod
-    def _known_client(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("oidc_issuer") and not value:
-            raise ValueError("with OIDC_ISSUER set, write here what that provider calls this installation")
-        return value
-
-    @field_validator("upload_dir")
-    @classmethod
-    def _local_bucket(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("allowed: the path of a folder")
-        return value
-
-    @field_validator("secret_key")
-    @classmethod
-    def _own_secret(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        secret = value.get_secret_value()
-        if not secret or info.data.get("debug", False):
-            return value
-        if re.sub(r"[\W_]", "", secret).lower() in KNOWN_SECRETS:
-            raise ValueError("it is an example that everybody knows; leave it empty and the home makes its own")
-        if len(secret) < MIN_SECRET_LENGTH:
-            raise ValueError(f"allowed: {MIN_SECRET_LENGTH} characters or more, or nothing: the home makes its own")
-        return value
+    secret_key: OwnSecret = SecretStr("")
 
     @cached_property
     def home(self) -> Path:
@@ -278,13 +200,6 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(item) for item in error.errors(include_url=False))) from None
-
-
-def _subset(value: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [item for item in value if item not in allowed]
-    if unknown or not value:
-        raise ValueError(f"allowed: one or more of {', '.join(allowed)}, separated by commas")
-    return value
 
 
 def _explain(item: ErrorDetails) -> str:

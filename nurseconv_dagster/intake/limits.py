@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nurseconv_dagster.settings import AUDIO_FORMATS, Settings
+from nurseconv_dagster.setting_rules import AUDIO_FORMATS
+from nurseconv_dagster.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from nurseconv_dagster.intake.arrivals import Kind, Refusal
 from nurseconv_dagster.intake.containers import mpeg, ogg
-from nurseconv_dagster.settings import AUDIO_FORMATS
+from nurseconv_dagster.setting_rules import AUDIO_FORMATS
 
 CONTENT_TYPES = {
     "mp3": "audio/mpeg",

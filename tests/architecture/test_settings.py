@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from nurseconv_dagster import settings as settings_module
 from nurseconv_dagster.errors import SettingsError
-from nurseconv_dagster.settings import AUDIO_FORMATS, Settings, load_settings
+from nurseconv_dagster.setting_rules import AUDIO_FORMATS
+from nurseconv_dagster.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name.upper() for name in Settings.model_fields]
@@ -220,3 +222,16 @@ def test_any_text_is_either_taken_or_refused_by_name(monkeypatch: pytest.MonkeyP
         except SettingsError as refused:
             message = str(refused)
         assert not message or message.startswith(f"{name}=")
+
+
+def test_a_secret_may_come_as_a_mounted_file_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As container engines mount them: a file for each, named like the setting."""
+    (tmp_path / "gemini_api_key").write_text("from the file\n")
+    (tmp_path / "openai_api_key").write_text("from the file too")
+    monkeypatch.setattr(settings_module, "SECRETS_DIR", tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "from the environment")
+    found = load_settings()
+    assert found.gemini_api_key.get_secret_value() == "from the file"
+    assert found.openai_api_key.get_secret_value() == "from the environment"
