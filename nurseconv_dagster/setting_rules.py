@@ -94,11 +94,22 @@ def _local_bucket(value: str) -> str:
     return value
 
 
+def _is_known(value: SecretStr, info: ValidationInfo) -> bool:
+    is_debugging = info.data.get("debug", False)
+    return not is_debugging and re.sub(r"[\W_]", "", value.get_secret_value()).lower() in KNOWN_SECRETS
+
+
+def _other_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    if _is_known(value, info):
+        raise ValueError("it is an example that everybody knows; choose another there and here")
+    return value
+
+
 def _own_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
     secret = value.get_secret_value()
     if not secret or info.data.get("debug", False):
         return value
-    if re.sub(r"[\W_]", "", secret).lower() in KNOWN_SECRETS:
+    if _is_known(value, info):
         raise ValueError("it is an example that everybody knows; leave it empty and the home makes its own")
     if len(secret) < MIN_SECRET_LENGTH:
         raise ValueError(f"allowed: {MIN_SECRET_LENGTH} characters or more, or nothing: the home makes its own")
@@ -117,4 +128,6 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 Issuer = Annotated[str, AfterValidator(_trusted_issuer)]
 OidcClient = Annotated[str, AfterValidator(_known_client)]  # stands behind `oidc_issuer`
 BucketPlace = Annotated[str, AfterValidator(_local_bucket)]
-OwnSecret = Annotated[SecretStr, AfterValidator(_own_secret)]  # stands behind `debug`
+# Both stand behind `debug`. One's own secret the home could make; another's was made elsewhere.
+OwnSecret = Annotated[SecretStr, AfterValidator(_own_secret)]
+OtherSecret = Annotated[SecretStr, AfterValidator(_other_secret)]

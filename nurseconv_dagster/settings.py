@@ -34,6 +34,7 @@ from nurseconv_dagster.setting_rules import (
     Issuer,
     OidcClient,
     Origins,
+    OtherSecret,
     OwnSecret,
     PerMinute,
     ProviderOrder,
@@ -140,6 +141,7 @@ class Settings(BaseSettings):
 
     # secrets
     debug: bool = False
+    postgres_password: OtherSecret = SecretStr("")
     secret_key: OwnSecret = SecretStr("")
 
     @cached_property

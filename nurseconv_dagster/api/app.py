@@ -36,6 +36,7 @@ from nurseconv_dagster.api import (
     documents,
     events,
     exporting,
+    gate,
     health,
     login,
     meters,
@@ -67,7 +68,7 @@ from nurseconv_dagster.store.listings import beat
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
     reviews.router, receipts.router, health.router, metrics.router, documents.router, login.router,
-    upload_page.router, pages.router,
+    upload_page.router, pages.router, gate.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24

@@ -36,6 +36,7 @@ MEDIA_TYPE = "application/problem+json"
 # Python's own phrase for this one changes from version to version.
 _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large"}
 _log = logging.getLogger(__name__)
+GATE = "/gate"  # a proxy asks there for a browser, and must hear yes or no
 NO_TIME: Final = "no_time"  # the kind of a value that is no written-out time
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 # Kinds whose message in pydantic's words holds nothing of what was sent.
@@ -126,6 +127,7 @@ async def _on_ours(request: Request, error: Exception) -> Response:
     if (
         isinstance(error, KeyRefusedError)
         and request.method == "GET"
+        and request.url.path != GATE
         and "text/html" in request.headers.get("accept", "")
     ):
         goal = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))

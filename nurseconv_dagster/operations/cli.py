@@ -19,6 +19,7 @@ from uuid import UUID
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
+from nurseconv_dagster.operations.containers import commands as container_commands
 from nurseconv_dagster.operations.key_commands import keys_app
 from nurseconv_dagster.operations.quality_commands import commands as quality_commands
 from nurseconv_dagster.operations.readiness import ready
@@ -38,8 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(quality_commands)
-
-
+app.add_typer(container_commands)
 app.add_typer(keys_app, name="keys")
 audit_app = typer.Typer(help="The log of who did what to which upload.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
@@ -255,8 +255,11 @@ def url(role: Annotated[Role, typer.Option(help="bi sees the marts and nothing e
 
 @app.command()
 def migrate() -> None:
-    """Make the home ready: folders, database, schema, dbt's manifest. Safe to run again."""
+    """Make the home ready: folders, database, schema, Dagster's tables, dbt's manifest. Safe to run again."""
+    from nurseconv_dagster.operations.home import make_dagster_tables
+
     settings = ready()
+    make_dagster_tables()
     typer.echo(f"ready: {settings.home}")
 
 

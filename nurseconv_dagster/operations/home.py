@@ -26,6 +26,8 @@ from nurseconv_dagster.store.schema import migrate
 
 PROJECT = Path(__file__).parents[2]
 DBT_PROJECT = PROJECT / "dbt_project"
+# Set in containers: the folder whose dagster.yaml counts there, in place of the home's.
+INSTANCE = "NURSECONV_INSTANCE"
 _TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -48,9 +50,17 @@ def prepare_home(settings: Settings) -> None:
     _ensure_dagster_database(settings)
     os.environ.update(environment(settings))
     instance_file = home / "dagster" / "dagster.yaml"
-    if not instance_file.exists():
+    if not (instance_file.exists() or os.environ.get(INSTANCE)):
         shutil.copy(PROJECT / "dagster.yaml", instance_file)
     ensure_manifest()
+
+
+def make_dagster_tables() -> None:
+    """Dagster's own tables are there, at this version's schema: before several of its processes start at once."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.get() as instance:
+        instance.upgrade()
 
 
 def prepare_store(settings: Settings) -> None:
@@ -74,7 +84,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         **_TELEMETRY_OFF,
         "NURSECONV_HOME": str(settings.home),
-        "DAGSTER_HOME": str(settings.home / "dagster"),
+        "DAGSTER_HOME": os.environ.get(INSTANCE) or str(settings.home / "dagster"),
         "DAGSTER_DATABASE_URL": dagster_url(settings).render_as_string(hide_password=False),
         # Materialisations are written in groups: half the time per upload, measured.
         "DAGSTER_EVENT_BATCH_SIZE": os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "50"),
@@ -94,12 +104,12 @@ def ensure_manifest() -> None:
     Raises:
         BuildError: dbt cannot read its project; shows dbt's own last lines, which hold no data.
     """
-    target = DBT_PROJECT / "target"
+    target, digest = DBT_PROJECT / "target", _project_digest()
+    if _is_parsed(target, digest):  # first without the lock: an image brings the manifest, and cannot be written
+        return
     target.mkdir(exist_ok=True)
-    stamp, manifest = target / "manifest.sha256", target / "manifest.json"
     with FileLock(target / "parse.lock"):
-        digest = _project_digest()
-        if manifest.exists() and stamp.exists() and stamp.read_text() == digest:
+        if _is_parsed(target, digest):
             return
         done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
             [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--project-dir", DBT_PROJECT,
@@ -108,7 +118,12 @@ def ensure_manifest() -> None:
         )  # fmt: skip
         if done.returncode:
             raise BuildError(f"dbt cannot parse dbt_project: {(done.stdout + done.stderr)[-2000:]}")
-        stamp.write_text(digest)
+        (target / "manifest.sha256").write_text(digest)
+
+
+def _is_parsed(target: Path, digest: str) -> bool:
+    stamp, manifest = target / "manifest.sha256", target / "manifest.json"
+    return manifest.exists() and stamp.exists() and stamp.read_text() == digest
 
 
 def _project_digest() -> str:
@@ -121,11 +136,11 @@ def _project_digest() -> str:
 
 
 def _ensure_dagster_database(settings: Settings) -> None:
-    """Dagster's database exists on the server that DATABASE_URL names; the embedded server has made its own."""
-    if not settings.database_url or settings.dagster_database_url:
+    """Dagster's database exists, where it lies on the app's server; the embedded server has made its own."""
+    app, url = app_url(settings), dagster_url(settings).set(drivername="postgresql+psycopg")
+    if not settings.database_url or (url.host, url.port) != (app.host, app.port):
         return
-    url = dagster_url(settings).set(drivername="postgresql+psycopg")
-    engine = open_engine(app_url(settings)).execution_options(isolation_level="AUTOCOMMIT")
+    engine = open_engine(app).execution_options(isolation_level="AUTOCOMMIT")
     with transaction(engine) as connection:
         found = connection.execute(text("select 1 from pg_database where datname = :name"), {"name": url.database})
         if found.first() is None:

@@ -38,14 +38,15 @@ def app_url(settings: Settings) -> URL:
         SettingsError: the address is not a Postgres one, or it is empty and the home has no embedded server yet.
     """
     if settings.database_url:
-        return parse_url(settings.database_url, "DATABASE_URL", "postgresql+psycopg")
+        return _with_password(parse_url(settings.database_url, "DATABASE_URL", "postgresql+psycopg"), settings)
     return embedded_url(settings.home, APP_DATABASE).set(drivername="postgresql+psycopg")
 
 
 def dagster_url(settings: Settings) -> URL:
     """Dagster's own database; always psycopg2, which dagster-postgres needs and SQLAlchemy 2.1 no longer implies."""
     if settings.dagster_database_url:
-        return parse_url(settings.dagster_database_url, "DAGSTER_DATABASE_URL", "postgresql+psycopg2")
+        url = parse_url(settings.dagster_database_url, "DAGSTER_DATABASE_URL", "postgresql+psycopg2")
+        return _with_password(url, settings)
     if settings.database_url:
         return app_url(settings).set(drivername="postgresql+psycopg2", database=DAGSTER_DATABASE)
     return embedded_url(settings.home, DAGSTER_DATABASE).set(drivername="postgresql+psycopg2")
@@ -68,6 +69,12 @@ def parse_url(text: str, name: str, driver: str) -> URL:
         raise SettingsError(
             f"{name} cannot be read as an address; percent-encode special characters in user and password."
         ) from None
+
+
+def _with_password(url: URL, settings: Settings) -> URL:
+    """An address that names no password takes `POSTGRES_PASSWORD`, which may be a mounted secret."""
+    password = settings.postgres_password.get_secret_value()
+    return url.set(password=password) if password and url.password is None else url
 
 
 def embedded_url(home: Path, database: str) -> URL:

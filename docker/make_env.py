@@ -1,0 +1,46 @@
+"""Writes the `.env` that docker-compose.yml needs, with passwords of this machine's own; one that exists stays.
+
+Plain Python of the standard library: it runs before anything of ours is installed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+
+ENV = Path(__file__).parents[1] / ".env"
+TEXT = """\
+# Made by `make env`, for the containers of docker-compose.yml. Every other setting: .env.example.
+# Password of the containers' Postgres. It is set when the volume is made: change it as docs/operations/keys.md says.
+POSTGRES_PASSWORD={password}
+# Of the overrides: Redis (celery), Grafana's user admin (monitoring), Jupyter (dev).
+REDIS_PASSWORD={redis}
+GRAFANA_PASSWORD={grafana}
+JUPYTER_TOKEN={jupyter}
+# The host name that the self-signed certificate is for.
+SERVER_NAME={name}
+# Processes that serve the API; each takes about 110 MB.
+WORKERS=2
+"""
+
+
+def main() -> int:
+    """0 when a .env is there afterwards, 1 when the one that is there lacks what the containers need."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "localhost"
+    if not ENV.exists():
+        ENV.touch(mode=0o600)
+        made = {each: secrets.token_urlsafe(24) for each in ("password", "redis", "grafana", "jupyter")}
+        ENV.write_text(TEXT.format(name=name, **made), encoding="utf-8")
+        print("wrote .env; next: make image && docker compose up -d")
+        return 0
+    lines = ENV.read_text(encoding="utf-8").splitlines()
+    if not any(line.startswith("POSTGRES_PASSWORD=") and line.partition("=")[2].strip() for line in lines):
+        print(".env is there, without POSTGRES_PASSWORD: add a line POSTGRES_PASSWORD=<a password of your own>")
+        return 1
+    print(".env is there already; nothing was changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

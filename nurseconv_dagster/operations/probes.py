@@ -1,0 +1,63 @@
+"""Whether a container's part works, asked from inside: a fraction of a second, for it is asked every few.
+
+What lives here: `python -m nurseconv_dagster.operations.probes PART`, exit code 0 when it is well.
+When to add here: a part that runs in a container of its own.
+What to keep out: imports of Dagster, SQLAlchemy or anything that takes a second; what `/health` tells people.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+ANSWERS_WITHIN_S = 4
+DAEMON_BEATS_WITHIN_S = 150
+
+
+def web(address: str) -> None:
+    """Nothing, when a page answers."""
+    with urllib.request.urlopen(address, timeout=ANSWERS_WITHIN_S):  # noqa: S310 - our own port
+        return
+
+
+def code_server() -> None:
+    """Nothing, when the code server serves definitions; the standard gRPC health service, which Dagster answers."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel("127.0.0.1:4000") as channel:
+        request = health_pb2.HealthCheckRequest(service="DagsterApi")
+        state = health_pb2_grpc.HealthStub(channel).Check(request, timeout=ANSWERS_WITHIN_S).status
+    if state != health_pb2.HealthCheckResponse.SERVING:
+        raise SystemExit("the code server does not serve")
+
+
+def daemon() -> None:
+    """Nothing, when a sensor of ours has been evaluated lately: that takes daemon, code server and database."""
+    import psycopg
+
+    with psycopg.connect(os.environ["DATABASE_URL"], password=_password(), connect_timeout=ANSWERS_WITHIN_S) as found:
+        age = found.execute(
+            "select extract(epoch from now() - beat_at) from heartbeats where name = 'dagster-daemon'"
+        ).fetchone()
+    if age is None or age[0] > DAEMON_BEATS_WITHIN_S:
+        raise SystemExit("the daemon has evaluated no sensor lately")
+
+
+def _password() -> str | None:
+    """As the settings find it; importing those takes longer than the question."""
+    secret = Path("/run/secrets/postgres_password")
+    return os.environ.get("POSTGRES_PASSWORD") or (secret.read_text().strip() if secret.is_file() else None)
+
+
+PARTS = {
+    "api": lambda: web("http://127.0.0.1:8000/ready"),
+    "dagster-webserver": lambda: web("http://127.0.0.1:3000/server_info"),
+    "code-server": code_server,
+    "dagster-daemon": daemon,
+}
+
+if __name__ == "__main__":
+    PARTS[sys.argv[1]]()

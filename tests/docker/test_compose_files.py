@@ -1,0 +1,146 @@
+"""Laws of the compose files: what they hand on is what there is, and no container of ours may do more than it must.
+
+What lives here: reading docker-compose*.yml and docker/dagster/dagster.yaml, without an engine.
+When to add here: a rule that every service must keep.
+What to keep out: starting anything (tests/stack).
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nurseconv_dagster.operations.containers import HANDED_ON
+from nurseconv_dagster.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(ROOT.glob("docker-compose*.yml"))
+OVERRIDES = [file for file in FILES if file.name != "docker-compose.yml"]
+
+
+def services(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
+    return found
+
+
+BASE = services(ROOT / "docker-compose.yml")
+ONE_SHOTS = {name for name, service in BASE.items() if service.get("restart") == "no"}
+OURS = {name for name, service in BASE.items() if "NURSECONV_IMAGE" in service["image"]}
+
+
+def instance() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "dagster" / "dagster.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_run_worker_gets_every_setting_and_nothing_that_is_none() -> None:
+    names = instance()["run_launcher"]["config"]["env_vars"]
+    assert names == [*(name.upper() for name in Settings.model_fields), *HANDED_ON]
+
+
+def test_the_launcher_and_the_proxy_know_the_names_that_compose_gives() -> None:
+    config, proxy = instance()["run_launcher"]["config"], BASE["socket-proxy"]["environment"]
+    made = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    networks = {network["name"] for network in made["networks"].values()}
+    volumes = {volume["name"] for volume in made["volumes"].values()}
+    assert set(config["networks"]) <= networks
+    assert {mount.split(":")[0] for mount in config["container_kwargs"]["volumes"]} <= volumes
+    assert proxy["PROXY_NETWORKS"].split(",") == config["networks"]
+    assert proxy["PROXY_MOUNTS"].split(",") == config["container_kwargs"]["volumes"]
+    assert proxy["PROXY_MAX_MEMORY"] == config["container_kwargs"]["mem_limit"]
+
+
+def test_dagster_reads_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its own schema, which knows every key of the instance, and with the launcher's."""
+    pytest.importorskip("dagster_docker", reason="needs the extra `servers`")
+    from dagster._config import process_config, resolve_to_config_type
+    from dagster._core.instance.config import dagster_instance_config_schema
+    from dagster_docker import DockerRunLauncher
+
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", "postgresql://somebody@somewhere/dagster")
+    found = process_config(resolve_to_config_type(dagster_instance_config_schema()), instance())
+    assert found.success, found.errors
+    launcher = process_config(
+        resolve_to_config_type(DockerRunLauncher.config_type()), instance()["run_launcher"]["config"]
+    )
+    assert launcher.success, launcher.errors
+
+
+@pytest.mark.parametrize("name", sorted(BASE))
+def test_a_service_has_a_budget_a_probe_and_no_more_rights_than_it_needs(name: str) -> None:
+    service = BASE[name]
+    assert not {"privileged", "pid", "ipc", "network_mode", "devices", "cap_add"} & set(service)
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    if name not in ONE_SHOTS:
+        assert "mem_limit" in service
+        assert "healthcheck" in service
+        assert service["restart"] == "unless-stopped"
+    if name in OURS:
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+    mounts = [str(volume) for volume in service.get("volumes", ())]
+    assert [mount for mount in mounts if "docker.sock" in mount] == (mounts if name == "socket-proxy" else [])
+
+
+def test_only_nginx_is_published_and_the_plain_port_on_loopback_alone() -> None:
+    assert [name for name, service in BASE.items() if "ports" in service] == ["nginx"]
+    plain = [port for port in BASE["nginx"]["ports"] if str(port).endswith(":8000")]
+    assert [str(port).startswith("127.0.0.1:") for port in plain] == [True]
+
+
+def test_no_file_holds_a_password_of_its_own() -> None:
+    """Each is asked for in the environment, and compose says what is missing."""
+    for file in FILES:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.strip().partition(": ")
+            if name.endswith(("PASSWORD", "TOKEN")) and name.isupper():
+                assert value.startswith("${") or value == '""', (file.name, line)
+
+
+@pytest.mark.parametrize("override", OVERRIDES, ids=lambda file: file.stem.partition(".")[2])
+def test_compose_reads_each_override_upon_the_base(override: Path, tmp_path: Path) -> None:
+    version_2 = (
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+        if shutil.which("docker")
+        else None
+    )
+    if version_2 is not None and version_2.returncode == 0:
+        command = ["docker", "compose"]
+    elif shutil.which("docker-compose"):
+        command = ["docker-compose"]
+    else:
+        pytest.skip("neither `docker compose` nor `docker-compose` is here")
+    for file in FILES:
+        shutil.copy(file, tmp_path)
+    shutil.copytree(ROOT / "docker", tmp_path / "docker")
+    subprocess.run([sys.executable, tmp_path / "docker" / "make_env.py"], check=True, capture_output=True)
+    done = subprocess.run(
+        [*command, "-f", "docker-compose.yml", "-f", override.name, "config"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert set(BASE) <= set(yaml.safe_load(done.stdout)["services"])
+
+
+def test_make_env_makes_other_passwords_each_time_and_keeps_what_is_there(tmp_path: Path) -> None:
+    written = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        (folder / "docker").mkdir(parents=True)
+        script = shutil.copy(ROOT / "docker" / "make_env.py", folder / "docker")
+        for _ in range(2):
+            subprocess.run([sys.executable, script, "ward.example.org"], check=True, capture_output=True)
+            written.append((folder / ".env").read_text())
+        assert (folder / ".env").stat().st_mode & 0o077 == 0
+    assert written[0] == written[1] != written[2] == written[3]
+    assert "SERVER_NAME=ward.example.org" in written[0]
+    (tmp_path / "one" / ".env").write_text("WORKERS=2\n")
+    refused = subprocess.run(
+        [sys.executable, tmp_path / "one" / "docker" / "make_env.py"], capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, "POSTGRES_PASSWORD" in refused.stdout) == (1, True)

@@ -1,0 +1,152 @@
+"""Laws of one server: what is sent comes back completed, through a run container; nobody passes whom we do not know;
+what is stopped and started again has lost nothing.
+
+What lives here: the default stack of docker-compose.yml, as a user meets it at nginx.
+When to add here: something that only holds between containers.
+What to keep out: what a service does by itself (its own tests); the Celery engine (test_celery_stack.py).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.stack.conftest import PORTS, ROOT, Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
+RECORDING = ROOT / "samples" / "bucket" / "clinic" / "denials.ogg"
+FLOOR_BYTES = 4 << 30
+COMPLETED_WITHIN_S = 400
+SERVICES = {"nginx", "certificate", "postgres", "migrate", "api", "code-server", "dagster-webserver", "dagster-daemon",
+    "socket-proxy"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def admin(stack: Stack) -> Iterator[httpx2.Client]:
+    with stack.client(stack.key("stack", "admin")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def completed(stack: Stack, admin: httpx2.Client) -> tuple[str, dict[str, Any]]:
+    """A recording's id and results, posted through nginx; prints what each container takes meanwhile."""
+    answer = admin.post("/api/v1/uploads", files={"file": (RECORDING.name, RECORDING.read_bytes())})
+    assert answer.status_code == 202, answer.text
+    upload_id, peaks = answer.json()["id"], {}
+    deadline = time.monotonic() + COMPLETED_WITHIN_S
+    while (results := admin.get(f"/api/v1/uploads/{upload_id}").json())["upload"]["status"] in (
+        "pending",
+        "processing",
+    ):
+        for name, (used, limit) in stack.memory().items():
+            peaks[name] = (max(used, peaks.get(name, (0, 0))[0]), limit)
+        assert time.monotonic() < deadline, (results["upload"], stack.compose("logs", "--tail=40"))
+    _print_memory(peaks)
+    return upload_id, {**results, "peaks": peaks}
+
+
+def _print_memory(peaks: dict[str, tuple[int, int]]) -> None:
+    print("\nmemory while a recording is served (MB used at most, MB allowed):")
+    for name, (used, limit) in sorted(peaks.items()):
+        print(f"  {name:<42}{used / 1e6:8.0f}{limit / 1e6:8.0f}")
+    print(f"  {'all':<42}{sum(used for used, _ in peaks.values()) / 1e6:8.0f}")
+
+
+def test_every_container_is_healthy(stack: Stack) -> None:
+    states = stack.states()
+    assert set(states) == SERVICES
+    assert set(states.values()) == {"healthy", "exited 0"}
+
+
+def test_a_posted_recording_comes_back_completed_through_a_run_container(
+    stack: Stack, completed: tuple[str, dict[str, Any]]
+) -> None:
+    _, results = completed
+    assert results["upload"]["status"] == "completed"
+    assert results["transcription"]["text"]
+    answered = [each for each in results["qa_results"] if each["answer_text"]]
+    assert answered
+    assert all(each["timestamp_start"] is not None for each in answered)
+    assert len([name for name in results["peaks"] if "nurseconv" not in name]) >= 1, "no run container was seen"
+    logs = stack.compose("logs", "socket-proxy")
+    assert "create" in logs
+    assert "start" in logs
+
+
+def test_the_whole_stack_serves_a_recording_in_four_gigabytes(completed: tuple[str, dict[str, Any]]) -> None:
+    peaks: dict[str, tuple[int, int]] = completed[1]["peaks"]
+    assert sum(used for used, _ in peaks.values()) < FLOOR_BYTES
+    assert all(limit < FLOOR_BYTES for _, limit in peaks.values()), "a service has no budget"
+
+
+def test_the_dagster_ui_opens_for_admins_alone(stack: Stack, completed: tuple[str, dict[str, Any]]) -> None:
+    with stack.client(port="DAGSTER_PORT") as stranger:
+        refused = stranger.get("/runs")
+        assert (refused.status_code, refused.headers["location"]) == (302, "https://127.0.0.1/login")
+        assert stranger.post("/graphql", json={"query": "{ version }"}).status_code == 302
+    with stack.client(stack.key("reader", "read"), "DAGSTER_PORT") as reader:
+        assert reader.get("/runs").status_code == 403
+    with stack.client(stack.key("admin2", "admin"), "DAGSTER_PORT") as admin:
+        query = "{ runsOrError { ... on Runs { results { jobName status tags { key value } } } } }"
+        runs = admin.post("/graphql", json={"query": query}).json()["data"]["runsOrError"]["results"]
+    done = [run for run in runs if run["jobName"] == "process_uploads" and run["status"] == "SUCCESS"]
+    assert done
+    assert any(tag["key"] == "docker/container_id" for tag in done[0]["tags"])
+
+
+def test_nginx_speaks_tls_and_says_so(stack: Stack) -> None:
+    plain = httpx2.get(f"http://127.0.0.1:{PORTS['HTTP_PORT']}/docs", follow_redirects=False)
+    assert (plain.status_code, plain.headers["location"]) == (308, "https://127.0.0.1/docs")
+    with stack.client() as client:
+        found = client.get("/docs")
+        assert client.get("/gate").status_code == 404
+    assert found.status_code == 200
+    assert "max-age=63072000" in found.headers["strict-transport-security"]
+    assert found.headers["x-content-type-options"] == "nosniff"
+    assert "nginx/" not in found.headers.get("server", "")
+
+
+def test_nginx_refuses_a_body_that_is_too_large_and_streams_the_others(admin: httpx2.Client) -> None:
+    answer = admin.post("/api/v1/uploads", content=b"", headers={"Content-Length": str(200 << 20)})
+    assert answer.status_code == 413
+
+
+def test_what_is_stopped_and_started_again_has_lost_nothing(
+    stack: Stack, admin: httpx2.Client, completed: tuple[str, dict[str, Any]]
+) -> None:
+    upload_id, before = completed
+    audio = admin.get(f"/api/v1/uploads/{upload_id}/audio").content
+    assert audio == RECORDING.read_bytes()
+    stack.compose("down")
+    stack.up()
+    after = admin.get(f"/api/v1/uploads/{upload_id}").json()
+    assert after["qa_results"] == before["qa_results"]
+    assert after["transcription"] == before["transcription"]
+    assert admin.get(f"/api/v1/uploads/{upload_id}/audio").content == audio
+
+
+def test_a_screenshot_of_the_dagster_ui(stack: Stack, completed: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
+    """Through the login of our own pages, as a person comes; NURSECONV_SCREENSHOTS keeps the picture."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    folder = Path(os.environ.get("NURSECONV_SCREENSHOTS", tmp_path))
+    with sync_api.sync_playwright() as playwright:
+        if not Path("/usr/bin/chromium").exists():
+            pytest.skip("no /usr/bin/chromium here")
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900}).new_page()
+        page.goto(f"https://127.0.0.1:{PORTS['HTTPS_PORT']}/login")
+        page.fill("input[name=key]", stack.key("person", "admin"))
+        page.click("button[type=submit]")
+        page.goto(f"https://127.0.0.1:{PORTS['DAGSTER_PORT']}/asset-groups")
+        page.wait_for_selector("text=conversation_transcriptions", timeout=60_000)
+        page.screenshot(path=str(folder / "dagster-in-containers.png"))
+        browser.close()
+    assert (folder / "dagster-in-containers.png").stat().st_size > 20_000
