@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down env image test test-long test-small-model test-stack check lint lock benchmarks clean
+.PHONY: benchmarks check clean demo down env help image lint lock policies setup test test-long test-small-model test-stack up
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,18 @@ lint: $(STAMP) ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# checkov pins what the product does not want pinned, so it lives in an environment of its own. It is told to stay at home.
+POLICIES := .venv-policies
+policies: $(POLICIES)/.installed ## Check the manifests and the Dockerfile against checkov's policies
+	@for what in "--framework kubernetes -d docker/kubernetes" "--framework dockerfile -f Dockerfile"; do \
+	  test -e "$${what##* }" || continue; echo "==> checkov $$what"; \
+	  BC_SKIP_MAPPING=TRUE $(POLICIES)/bin/checkov --config-file docker/checkov.yaml $$what || exit 1; done
+
+$(POLICIES)/.installed: requirements/policies.txt
+	@test -x $(POLICIES)/bin/python || $(PYTHON) -m venv $(POLICIES)
+	$(POLICIES)/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r requirements/policies.txt
+	@touch $@
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
   --custom-compile-command "make lock"
 lock: ## Renew the locks in requirements/
@@ -76,4 +88,4 @@ benchmarks: $(STAMP) ## Print the figures of benchmarks/
 
 clean: ## Remove the home and the virtual environment (recordings and results in the home go too)
 	-test -x $(BIN)/nurseconv && $(BIN)/nurseconv down
-	rm -rf .nurseconv $(VENV)
+	rm -rf .nurseconv $(VENV) $(POLICIES)
