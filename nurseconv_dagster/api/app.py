@@ -63,6 +63,7 @@ from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store import audit, rate_limits, sessions
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
+from nurseconv_dagster.telemetry.logs import start_logs
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
@@ -82,9 +83,7 @@ def from_environment() -> FastAPI:
         SettingsError: a value is not allowed.
     """
     settings = load_settings()
-    # uvicorn sets up its own loggers only. Ours alone take the level: other packages' debug lines may hold words.
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    logging.getLogger("nurseconv_dagster").setLevel(settings.log_level)
+    start_logs(settings, "api")
     return create_app(settings)
 
 
