@@ -63,6 +63,7 @@ from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store import audit, rate_limits, sessions
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
+from nurseconv_dagster.telemetry import traces
 from nurseconv_dagster.telemetry.logs import start_logs
 
 ROUTERS = (
@@ -124,7 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = open_engine(app_url(settings), pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW, pings=False)
-    meters.watch_pool(engine)
+    meters.watch_pool(engine, POOL_SIZE + MAX_OVERFLOW)
     app.state.parts = Parts(
         settings,
         engine,
@@ -141,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await upkeep
     engine.dispose()
     meters.leave()
+    traces.flush()  # uvicorn ends by its signal: nothing that waits for the interpreter's end is run
 
 
 async def _keep_up(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""One id and one trace tell an upload's whole life: posted to the real API, run through the stages, built into marts."""
+"""One id and one trace tell an upload's whole life: posted to the API, taken through the stages, built into marts."""
 
 from __future__ import annotations
 
