@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     oidc_client_id: OidcClient = Field("", validate_default=True)
     oidc_client_secret: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    log_format: Literal["text", "json"] = "text"
 
     # secrets
     debug: bool = False

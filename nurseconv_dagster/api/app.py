@@ -64,6 +64,8 @@ from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store import audit, rate_limits, sessions
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.listings import beat
+from nurseconv_dagster.telemetry import traces
+from nurseconv_dagster.telemetry.logs import start_logs
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
@@ -83,9 +85,7 @@ def from_environment() -> FastAPI:
         SettingsError: a value is not allowed.
     """
     settings = load_settings()
-    # uvicorn sets up its own loggers only. Ours alone take the level: other packages' debug lines may hold words.
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    logging.getLogger("nurseconv_dagster").setLevel(settings.log_level)
+    start_logs(settings, "api")
     return create_app(settings)
 
 
@@ -126,7 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = open_engine(app_url(settings), pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW, pings=False)
-    meters.watch_pool(engine)
+    meters.watch_pool(engine, POOL_SIZE + MAX_OVERFLOW)
     app.state.parts = Parts(
         settings,
         engine,
@@ -143,6 +143,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await upkeep
     engine.dispose()
     meters.leave()
+    traces.flush()  # uvicorn ends by its signal: nothing that waits for the interpreter's end is run
 
 
 async def _keep_up(engine: Engine) -> None:

@@ -32,6 +32,13 @@ _pool_in_use = Gauge(
     multiprocess_mode="livesum",
 )
 
+_pool_size = Gauge(
+    "nurseconv_db_pool_size",
+    "Connections that the API may have to its database.",
+    registry=_own,
+    multiprocess_mode="livesum",
+)
+
 
 def count_request(route: str, method: str, status: int, seconds: float) -> None:
     """One request was answered.
@@ -45,8 +52,13 @@ def count_request(route: str, method: str, status: int, seconds: float) -> None:
     _request_seconds.labels(route, method, str(status)).observe(seconds)
 
 
-def watch_pool(engine: Engine) -> None:
-    """The engine's connections are counted while they are at work."""
+def watch_pool(engine: Engine, size: int) -> None:
+    """The engine's connections are counted while they are at work.
+
+    Args:
+        size: how many it may have.
+    """
+    _pool_size.set(size)
     event.listen(engine, "checkout", lambda *_: _pool_in_use.inc())
     event.listen(engine, "checkin", lambda *_: _pool_in_use.dec())
 

@@ -28,8 +28,8 @@ from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from nurseconv_dagster.api.requests import correlation_id
 from nurseconv_dagster.errors import KeyRefusedError, NurseconvError, TransientError
+from nurseconv_dagster.telemetry.correlation import correlation_id
 from nurseconv_dagster.verdicts import VERDICTS
 
 MEDIA_TYPE = "application/problem+json"
@@ -109,7 +109,7 @@ def unexpected(error: Exception) -> JSONResponse:
     """The response when something happened that nobody foresaw; the log has the error's type and place."""
     # Not its message: that may hold what a request carried.
     place = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error("%s unexpected %s at %s:%s", correlation_id(), type(error).__name__, place.name, place.lineno)
+    _log.error("unexpected %s at %s:%s", type(error).__name__, place.name, place.lineno)
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "A defect of the product.", _inside(can_help=False)
     )
@@ -135,7 +135,7 @@ async def _on_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, NurseconvError)  # noqa: S101 - Starlette hands over what it was registered for
     response = problem_of(error)
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("%s %s: %s", correlation_id(), error.code, error)
+        _log.error("%s", error, extra={"error_code": error.code})
     return response
 
 

@@ -1,7 +1,6 @@
 """Around every request: its correlation id, and the headers that every response carries.
 
-What lives here: `RequestFrame`, plain ASGI so that streams stay streams; `correlation_id()`; one measure and log line
-a request.
+What lives here: `RequestFrame`, plain ASGI so that streams stay streams; one measure, span and log line a request.
 When to add here: something that holds for every request, whatever its route.
 What to keep out: who calls (`callers`), what went wrong (`problems`).
 """
@@ -9,23 +8,22 @@ What to keep out: who calls (`callers`), what went wrong (`problems`).
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from uuid import uuid4
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nurseconv_dagster.api.meters import count_request
+from nurseconv_dagster.telemetry.correlation import bound, choose_id, read_traceparent
+from nurseconv_dagster.telemetry.traces import Told, span
 
 HEADER = "X-Request-ID"
-# A UUID, a hash or a ULID. Anything freer could carry a name into our log.
-_SANE = re.compile(r"[0-9a-fA-F-]{16,64}|[0-9A-HJKMNP-TV-Z]{26}")
+# Asked every few seconds by machines: their lines would be most of the log.
+_PROBES = frozenset({"/health", "/ready", "/metrics"})
 _log = logging.getLogger(__name__)
-_current: ContextVar[str] = ContextVar("correlation_id", default="-")
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -37,11 +35,6 @@ SECURITY = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
-
-
-def correlation_id() -> str:
-    """The id of the request that is being served; "-" outside of one."""
-    return _current.get()
 
 
 class RequestFrame:
@@ -62,17 +55,20 @@ class RequestFrame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get(HEADER, "")
-        request_id = sent if _SANE.fullmatch(sent) else str(uuid4())
-        token = _current.set(request_id)
+        headers = Headers(scope=scope)
+        parent = read_traceparent(headers.get("traceparent", ""))
+        request_id = choose_id(headers.get(HEADER, ""), parent)
+        with bound(correlation_id=request_id), span("request", parent=parent, is_server=True) as told:
+            await self._serve(scope, receive, send, request_id, told)
 
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str, told: Told) -> None:
         has_begun, began_at = False, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal has_begun
             if message["type"] == "http.response.start":
                 has_begun = True
-                _note(scope, message["status"], time.perf_counter() - began_at)
+                _note(scope, message["status"], time.perf_counter() - began_at, told)
                 headers = MutableHeaders(scope=message)
                 for name, value in {**SECURITY, HEADER: request_id}.items():
                     headers.setdefault(name, value)
@@ -84,12 +80,15 @@ class RequestFrame:
             response = self._unexpected(error)
             if not has_begun:
                 await response(scope, receive, send_with_headers)
-        finally:
-            _current.reset(token)
 
 
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    """Measured and logged by the route's template: a path may hold what somebody typed."""
-    route = getattr(scope.get("route"), "path", None) or "none"
-    count_request(route, scope["method"], status, seconds)
-    _log.info("%s %s %s %d %.0f ms", correlation_id(), scope["method"], route, status, seconds * 1000)
+def _note(scope: Scope, status: int, seconds: float, told: Told) -> None:
+    """Measured, told and logged by the route's template: a path may hold what somebody typed."""
+    route, method = getattr(scope.get("route"), "path", None) or "none", scope["method"]
+    count_request(route, method, status, seconds)
+    told.tell(f"{method} {route}", method=method, route=route, status=status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        told.fail(str(status))
+    facts = {"method": method, "route": route, "status": status, "seconds": round(seconds, 4)}
+    level = logging.DEBUG if route in _PROBES and status < HTTPStatus.BAD_REQUEST else logging.INFO
+    _log.log(level, "%s %s %d", method, route, status, extra=facts)

@@ -7,6 +7,7 @@ What to keep out: who is asked (`consultation.py`), checks of claims (`checking.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,9 @@ from nurseconv_dagster.extraction.merging import Candidate, Decision, decide
 from nurseconv_dagster.extraction.questions import Catalogue, Profile, Provider, Question
 from nurseconv_dagster.extraction.rendering import write_answer
 from nurseconv_dagster.speech.transcripts import Transcript
+from nurseconv_dagster.telemetry.traces import note_span
 
+_log = logging.getLogger(__name__)
 _NOTHING_APPLIES = Decision("not_applicable", None, True, None, (), None, ())
 
 
@@ -78,6 +81,7 @@ def extract(
 
     def record(call: ProviderCall) -> None:
         calls.append(call)
+        _note(call)
         if on_call is not None:
             on_call(call)
 
@@ -96,6 +100,16 @@ def extract(
         for question in asked.questions
     )
     return Extraction(answers, tuple(calls), catalogue.version)
+
+
+def _note(call: ProviderCall) -> None:
+    """Logged and traced: who was asked, how it ended, how long it took."""
+    facts = {
+        "provider": call.provider, "model": call.model_name, "outcome": call.outcome, "error_class": call.error_class,
+        "is_cached": call.is_cached,
+    }  # fmt: skip
+    _log.info("provider call %s", call.outcome, extra={**facts, "seconds": round(call.latency_s, 3)})
+    note_span("provider call", call.latency_s, parent=None, **facts)
 
 
 def find_profile(catalogue: Catalogue, name: str) -> Profile:

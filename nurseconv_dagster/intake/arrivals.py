@@ -119,7 +119,12 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
-    """What the door asks the ledger to write: one upload, or one refused file."""
+    """What the door asks the ledger to write: one upload, or one refused file.
+
+    Args:
+        correlation_id: of the request that brought it, or one of its own; on each log line about it, to the marts.
+        traceparent: of the span in which it came, for the spans of its stages; null when nobody collects them.
+    """
 
     id: UUID
     identity_key: str
@@ -133,6 +138,8 @@ class NewUpload:
     refusal: Refusal | None
     arrival: Arrival
     arrived_at: datetime
+    correlation_id: str
+    traceparent: str | None = None
 
 
 # `awaiting_review`: known already, and the sender may not change it; a person decides what was meant.

@@ -11,10 +11,12 @@ there is nothing to keep or too much of it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 
 from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.intake.arrivals import (
@@ -36,8 +38,11 @@ from nurseconv_dagster.intake.sidecars import refuse_profile
 from nurseconv_dagster.intake.sniffing import UNKNOWN_CONTENT_TYPE, Sniffed, sniff
 from nurseconv_dagster.intake.texts import read_text
 from nurseconv_dagster.intake.vault import hash_file
+from nurseconv_dagster.telemetry.correlation import correlated
+from nurseconv_dagster.telemetry.traces import span, traceparent
 
 _UNREAD = frozenset({"empty_file", "too_large"})
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,39 @@ def accept(
         StoreUnavailableError: transient; the ledger wrote nothing.
         IdentityConflictError: the same idempotency key arrived before with other bytes.
     """
+    began = perf_counter()
+    with correlated() as correlation_id, span("accept", source=arrival.source) as told:
+        accepted = _take(
+            arrival,
+            vault=vault,
+            ledger=ledger,
+            limits=limits,
+            profiles=profiles,
+            now=now,
+            correlation_id=correlation_id,
+        )
+        facts = {
+            "upload_id": str(accepted.upload_id),
+            "source": arrival.source,
+            "disposition": accepted.disposition,
+            "error_code": accepted.refusal.code if accepted.refusal else None,
+        }
+        told.tell(**facts)
+        _log.info("arrival %s", accepted.disposition, extra={**facts, "seconds": round(perf_counter() - began, 3)})
+    return accepted
+
+
+def _take(
+    arrival: Arrival,
+    *,
+    vault: Vault,
+    ledger: Ledger,
+    limits: Limits,
+    profiles: Collection[str],
+    now: datetime,
+    correlation_id: str,
+) -> Accepted:
+    """As `accept()`."""
     try:
         content = _examine(arrival, limits, profiles)
     except OSError as error:
@@ -93,6 +131,8 @@ def accept(
             refusal=content.refusal,
             arrival=arrival,
             arrived_at=now,
+            correlation_id=correlation_id,
+            traceparent=traceparent(),
         )
     )
     if is_kept and accepted.refusal is not None and accepted.refusal.code == ERASED:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import typer
 from sqlalchemy import Engine
 
+from nurseconv_dagster import api
 from nurseconv_dagster.api.meters import FOLDER
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.keys import list_keys, make_key
 
+# Its own lines are written as ours are, those of the process that keeps the workers included.
+_LOG_CONFIG = Path(api.__file__).with_name("uvicorn_logs.json")
 DRAIN_S = 20
 """How long requests that are under way may take once the server is told to end."""
 
@@ -43,8 +47,8 @@ def api_command(settings: Settings) -> list[str]:
     return [
         sys.executable, "-m", "uvicorn", "nurseconv_dagster.api.app:from_environment", "--factory",
         "--host", settings.host, "--port", str(settings.port), "--workers", str(settings.workers),
-        "--log-level", settings.log_level.lower(), "--no-access-log", "--no-server-header",
-        "--timeout-graceful-shutdown", str(DRAIN_S),
+        "--log-level", settings.log_level.lower(), "--log-config", str(_LOG_CONFIG), "--no-access-log",
+        "--no-server-header", "--timeout-graceful-shutdown", str(DRAIN_S),
     ]  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.engine import app_url, open_engine
+from nurseconv_dagster.telemetry.logs import start_logs
 
 SAMPLES = PROJECT / "samples"
 _BUCKET_FOLDER = "samples"
@@ -53,6 +54,7 @@ def run_demo(home: Path) -> int:
     with _timed(clock, "home, database, dbt manifest"):
         typer.echo(f"==> Making the home ready: {settings.home}")
         prepare_home(settings)
+        start_logs(settings, "command")
     with _timed(clock, "samples into the bucket"):
         names = _drop_samples(settings.bucket_dir)
         typer.echo(f"==> Dropped {len(names)} sample files into the bucket: {settings.bucket_dir / _BUCKET_FOLDER}")

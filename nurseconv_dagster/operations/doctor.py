@@ -14,11 +14,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import typer
 
 from nurseconv_dagster.errors import NurseconvError
+from nurseconv_dagster.operations.addresses import Address
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
 from nurseconv_dagster.operations.hosted import describe_privacy, describe_spending
@@ -27,6 +29,8 @@ from nurseconv_dagster.store import audit, listings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.promises import PROMISES, count_broken
 from nurseconv_dagster.store.schema import check_schema
+from nurseconv_dagster.telemetry.logs import log_file
+from nurseconv_dagster.telemetry.traces import VARIABLE
 
 _LEAST_FREE_BYTES = 2 * 1024**3
 
@@ -46,6 +50,9 @@ def examine(settings: Settings, *, definitions: bool) -> int:
         "reader": _reader,
         "hosted": _hosted_models,
         "daemon": _daemon,
+        "api": _api,
+        "log": _log,
+        "traces": _traces,
     }
     if definitions:
         parts["definitions"] = _definitions
@@ -143,6 +150,32 @@ def _daemon(settings: Settings) -> str:
     alive = listings.daemon_is_alive(engine, settings.reconcile_every_s)
     engine.dispose()
     return "running" if alive else "not running; `nurseconv ingest` does the work itself, `nurseconv up` starts it"
+
+
+def _api(settings: Settings) -> str:
+    """Whether somebody answers at the API's address, and with figures."""
+    address = Address(settings.host, settings.port)
+    if not address.answers("/ready"):
+        return f"no API answers at {address.url}; `nurseconv api` serves it alone, `nurseconv up` with the rest"
+    has_metrics = address.answers("/metrics")
+    return f"answers at {address.url}, " + ("with metrics" if has_metrics else "metrics need a key (scope read)")
+
+
+def _log(settings: Settings) -> str:
+    path = log_file(settings)
+    folder = path.parent if path.parent.exists() else settings.home
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise NurseconvError(f"{path} cannot be written by this user; give it back with its folder (chown).")
+    return f"{path}, {path.stat().st_size / 1024**2:.1f} MiB" if path.exists() else f"{path}, nothing written yet"
+
+
+def _traces(settings: Settings) -> str:
+    where = os.environ.get(VARIABLE)
+    if not where:
+        return f"off; {VARIABLE} names a collector"
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter") is None:
+        raise NurseconvError(f"{VARIABLE} is set and nothing is sent there: pip install 'nurseconv[telemetry]'")
+    return "sent to the collector that the environment names"
 
 
 def _definitions(settings: Settings) -> str:

@@ -13,7 +13,9 @@ from nurseconv_dagster.settings import Settings, load_settings
 def ready() -> Settings:
     """Settings of a home that is ready to use."""
     from nurseconv_dagster.operations.home import prepare_home
+    from nurseconv_dagster.telemetry.logs import start_logs
 
     settings = load_settings()
     prepare_home(settings)
+    start_logs(settings, "command")
     return settings

@@ -78,11 +78,14 @@ def _serve(settings: Settings, ui: Address, api: Address, lock: Path) -> int:
 def _parts(settings: Settings, engine: Engine, ui: Address, api: Address, folder: Path) -> list[Part]:
     """In the order in which they start."""
     code, workspace, level = folder / "code.sock", folder / "workspace.yaml", settings.log_level.lower()
+    form = "json" if settings.log_format == "json" else "colored"
     workspace.write_text(f"load_from:\n  - grpc_server:\n      socket: {code}\n      location_name: {DEFINITIONS}\n")
     return [
         Part(
             name="code server",
-            command=_dagster("dagster", "api", "grpc", "-m", DEFINITIONS, "-s", code, "--log-level", level),
+            command=_dagster(
+                "dagster", "api", "grpc", "-m", DEFINITIONS, "-s", code, "--log-level", level, "--log-format", form
+            ),
             prepare=partial(bury_dead_runs, settings),
             is_ready=partial(accepts, code),
             is_quiet=True,  # dbt tells every test of every build; the run's page keeps that
@@ -90,7 +93,17 @@ def _parts(settings: Settings, engine: Engine, ui: Address, api: Address, folder
         Part(
             name="Dagster UI",
             command=_dagster(
-                "dagster-webserver", "-w", workspace, "-h", ui.host, "-p", ui.port, "--dagster-log-level", level
+                "dagster-webserver",
+                "-w",
+                workspace,
+                "-h",
+                ui.host,
+                "-p",
+                ui.port,
+                "--dagster-log-level",
+                level,
+                "--log-format",
+                form,
             ),
             needs=("code server",),
             prepare=partial(ui.check_free, _OTHER_UI_PORT),
@@ -108,7 +121,7 @@ def _parts(settings: Settings, engine: Engine, ui: Address, api: Address, folder
         ),
         Part(
             name="daemon",
-            command=_dagster("dagster-daemon", "run", "-w", workspace, "--log-level", level),
+            command=_dagster("dagster-daemon", "run", "-w", workspace, "--log-level", level, "--log-format", form),
             needs=("code server",),
             prepare=partial(listings.silence, engine, listings.DAEMON),
             is_ready=partial(_has_beaten, engine),

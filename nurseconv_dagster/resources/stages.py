@@ -9,11 +9,13 @@ too. So when all went well the asset returns; when some did not, the good partit
 fails. The good uploads are handed back and go on from their next stage in another run.
 """
 
+import logging
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -33,8 +35,11 @@ from nurseconv_dagster.intake.arrivals import Refusal
 from nurseconv_dagster.resources.stores import StoreResource, keep_connections
 from nurseconv_dagster.store.claims import Claim, Claims
 from nurseconv_dagster.store.claims import Failure as StageFailure
+from nurseconv_dagster.telemetry import traces
+from nurseconv_dagster.telemetry.correlation import bound
 
 RUN_KEY_TAG = "dagster/run_key"
+_log = logging.getLogger(__name__)
 
 
 class StageBatch:
@@ -49,6 +54,10 @@ class StageBatch:
         self.claims = claims
         self.done: list[UUID] = []
         self.failed: dict[UUID, str] = {}
+        self._began_at = monotonic()
+        for claim in claims:
+            with bound(**_ids(claim)):
+                _log.info("stage began")
 
     def unfinished(self) -> list[Claim]:
         """Claims whose outcome is not written yet."""
@@ -61,14 +70,18 @@ class StageBatch:
         Raises:
             StoreUnavailableError: the ledger cannot be written; then nobody's outcome can, and the step fails.
         """
-        try:
-            yield
-        except StoreUnavailableError:
-            raise
-        except LeaseLostError:
-            self.failed[claim.upload_id] = LeaseLostError.code
-        except Exception as error:  # noqa: BLE001 - the one boundary: an unforeseen error must not fail the mates
-            self.fail(claim, error)
+        with bound(**_ids(claim)), self._span(claim) as told:
+            try:
+                yield
+            except StoreUnavailableError:
+                raise
+            except LeaseLostError:
+                self.failed[claim.upload_id] = LeaseLostError.code
+            except Exception as error:  # noqa: BLE001 - the one boundary: an unforeseen error must not fail the mates
+                self.fail(claim, error)
+            if claim.upload_id in self.failed:
+                told.fail(self.failed[claim.upload_id])
+            self._note_end(claim)
 
     @contextmanager
     def finish(self, claim: Claim, **facts: Any) -> Iterator[Connection]:
@@ -81,6 +94,22 @@ class StageBatch:
             yield connection
             self._ledger.advance(connection, claim, **facts)
         self.done.append(claim.upload_id)
+
+    def _span(self, claim: Claim) -> AbstractContextManager[traces.Told]:
+        """From the opening of the stage on, as its log lines: work that batch mates share is before `isolate()`."""
+        since_s = monotonic() - self._began_at
+        return traces.span(f"stage {claim.stage}", parent=claim.traceparent, since_s=since_s)
+
+    def _note_end(self, claim: Claim) -> None:
+        code = self.failed.get(claim.upload_id)
+        _log.info(
+            "stage ended",
+            extra={
+                "outcome": "failed" if code else "done",
+                "error_code": code,
+                "seconds": round(monotonic() - self._began_at, 3),
+            },
+        )
 
     def reject(self, claim: Claim, refusal: Refusal) -> None:
         """The content is not acceptable: an end, with the reason."""
@@ -130,8 +159,9 @@ class StageResource(ConfigurableResource[None]):
         threading.Thread(target=renew, name=f"lease-{run_id[:8]}", daemon=True).start()
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
-        """Ends the renewing with the run."""
+        """Ends the renewing with the run; its last spans are sent."""
         self._stop.set()
+        traces.flush()
 
     @contextmanager
     def open(self, context: AssetExecutionContext, stage: str) -> Iterator[StageBatch]:
@@ -148,10 +178,19 @@ class StageResource(ConfigurableResource[None]):
             yield batch
         except StoreUnavailableError:
             raise
-        except NurseconvError as error:  # something all of them need is missing: model weights, a readable catalogue
+        except NurseconvError:  # something all of them need is missing: model weights, a readable catalogue
             for claim in batch.unfinished():
-                batch.fail(claim, error)
+                with batch.isolate(claim):
+                    raise
         _settle(context, ledger, batch, keys)
+
+
+def _ids(claim: Claim) -> dict[str, str | int | None]:
+    """What stands on each line about this upload's stage."""
+    return {
+        "correlation_id": claim.correlation_id, "upload_id": str(claim.upload_id), "run_id": claim.run_id,
+        "stage": claim.stage, "attempt": claim.attempt,
+    }  # fmt: skip
 
 
 def _place(error: Exception) -> str:

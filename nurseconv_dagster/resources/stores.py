@@ -11,13 +11,14 @@ models) is therefore cached by the settings it is built from, not on the instanc
 from functools import cache
 from weakref import WeakSet
 
-from dagster import ConfigurableResource, DagsterInstance
+from dagster import ConfigurableResource, DagsterInstance, InitResourceContext
 from pydantic import PrivateAttr
 from sqlalchemy import URL, Engine
 
 from nurseconv_dagster.settings import Settings, load_settings
 from nurseconv_dagster.store.claims import Claims
 from nurseconv_dagster.store.engine import app_url, open_engine
+from nurseconv_dagster.telemetry.logs import start_logs
 
 
 @cache
@@ -42,6 +43,10 @@ class StoreResource(ConfigurableResource[None]):
     """The app's database, and the settings everything else is built from."""
 
     _settings: Settings | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Log lines of this process are written from here on: each run and each tick of a sensor passes here first."""
+        start_logs(self.settings, "run" if context.run else "code-server")
 
     @property
     def settings(self) -> Settings:

@@ -87,6 +87,8 @@ def _insert_upload(connection: Connection, upload: NewUpload) -> bool:
         "content_type": upload.content_type,
         "kind": upload.kind,
         "created_at": upload.arrived_at,
+        "correlation_id": upload.correlation_id,
+        "traceparent": upload.traceparent,
         **side.model_dump(include={"nurse_id", "unit", "encounter_id", "profile", "language", "priority", "consent"}),
         **_status_of(upload),
     }
@@ -179,6 +181,8 @@ def _reopen(connection: Connection, row: Row[Any], upload: NewUpload) -> Accepte
         "content_type": upload.content_type,
         "kind": upload.kind,
         "original_filename": upload.original_filename,
+        "correlation_id": upload.correlation_id,
+        "traceparent": upload.traceparent,
         "updated_at": func.clock_timestamp(),
     }
     connection.execute(update(uploads).where(uploads.c.id == row.id).values(values))
@@ -249,6 +253,7 @@ def _insert_receipt(connection: Connection, upload: NewUpload, accepted: Accepte
         "original_filename": upload.original_filename,
         "sidecar": None if isinstance(arrival.sidecar, Refusal) else _said(arrival.sidecar),
         "disposition": accepted.disposition,
+        "correlation_id": upload.correlation_id,
     }
     if accepted.refusal is _GONE:
         values |= erasure.nameless_receipt(arrival.location)

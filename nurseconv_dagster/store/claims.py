@@ -43,6 +43,8 @@ class Claim:
     encounter_id: str | None
     profile: str | None
     language: str | None
+    correlation_id: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,7 @@ class Claims:
         return Claim(
             row.id, row.attempt, row.run_id, stage, job_id,
             row.kind, row.object_key, row.unit, row.nurse_id, row.encounter_id, row.profile, row.language,
+            row.correlation_id, row.traceparent,
         )  # fmt: skip
 
 

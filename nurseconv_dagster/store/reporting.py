@@ -1,7 +1,7 @@
 """What leaves the store for the reporting tables: which uploads changed, the frame to check, one build at a time.
 
-What lives here: `oldest_unreported_s()`; `snapshot_unreported()` and `mark_reported()` around a build; `marts_lock()`;
-`reporting_rows()`.
+What lives here: `oldest_unreported_s()`; `snapshot_unreported()`, `mark_reported()`, `list_arrivals()` around a build;
+`marts_lock()`; `reporting_rows()`.
 When to add here: a column of the checked frame.
 What to keep out: the marts themselves (dbt) and the expectations (checks).
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine, and_, func, select, text, update
 
@@ -26,6 +28,15 @@ _ENDS = ("completed", "failed", "rejected", "cancelled", "erased")
 _MARTS_LOCK = "hashtext('nurseconv:marts')"
 
 Snapshot = list[tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How an upload came: the ids by which it is told of."""
+
+    id: UUID
+    correlation_id: str | None
+    traceparent: str | None
 
 
 def snapshot_unreported(engine: Engine) -> Snapshot:
@@ -52,6 +63,15 @@ def mark_reported(engine: Engine, snapshot: Snapshot) -> None:
                 .where(uploads.c.id == upload_id, uploads.c.updated_at == version)
                 .values(reported_version=version)
             )
+
+
+def list_arrivals(engine: Engine, snapshot: Snapshot) -> list[Came]:
+    """How each upload of a snapshot came."""
+    ids = [upload_id for upload_id, _ in snapshot]
+    query = select(uploads.c.id, uploads.c.correlation_id, uploads.c.traceparent).where(uploads.c.id.in_(ids))
+    with transaction(engine) as connection:
+        rows = connection.execute(query.order_by(uploads.c.created_at, uploads.c.id))
+        return [Came(row.id, row.correlation_id, row.traceparent) for row in rows]
 
 
 @contextmanager

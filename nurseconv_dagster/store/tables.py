@@ -67,6 +67,8 @@ conversation_uploads = Table(
     moment("processing_started_at"),
     moment("processing_completed_at"),
     Column("reported_version", DateTime(timezone=True)),
+    Column("correlation_id", Text),
+    Column("traceparent", Text),
     one_of("status", STATUSES, "status"),
     one_of("stage", STAGES, "stage"),
     one_of("restart_from", STAGES[:-1], "restart_from"),
@@ -89,6 +91,7 @@ upload_receipts = Table(
     Column("original_filename", Text, nullable=False),
     Column("sidecar", JSONB),
     Column("disposition", Text, nullable=False),
+    Column("correlation_id", Text),
     Index(None, "location", "received_at"),
 )
 

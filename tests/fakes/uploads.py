@@ -42,6 +42,7 @@ def new_upload(
             idempotency_key=idempotency_key, sender=sender,
         ),
         arrived_at=datetime.now(UTC),
+        correlation_id=str(uuid4()),
     )  # fmt: skip
 
 
