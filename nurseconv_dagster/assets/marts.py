@@ -25,8 +25,8 @@ _DBT = "DBT_PYTHON_VERSION"
 def every_node() -> Iterator[None]:
     """Inside, dagster-dbt reads "all nodes" from the manifest itself, as it does where dbt-core is not installed.
 
-    Else it asks dbt's selection engine, which brings networkx: nearly half of what importing the definitions costs beyond
-    Dagster's own imports, measured, for the same set of nodes (a test compares).
+    Else it asks dbt's selection engine, which brings networkx: nearly half of what importing the definitions costs
+    beyond Dagster's own imports, measured, for the same set of nodes (a test compares).
     """
     names = vars(utils)
     found, names[_DBT] = names[_DBT], None
