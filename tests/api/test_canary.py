@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.telemetry.logs import log_file
 from tests.api.conftest import MakeKey
 from tests.api.servers import running_server
 from tests.fakes.sounds import make
@@ -37,6 +38,7 @@ def said(api_settings: Settings, engine: Engine, key: MakeKey, tmp_path: Path) -
             sinks["metrics"] = client.get("/metrics").text
             sinks["description"] = client.get("/openapi.json").text
     sinks["log"] = (tmp_path / "log").read_text(errors="replace")
+    sinks["log file"] = log_file(settings).read_text()
     with transaction(engine) as connection:
         sinks["audit"] = str(connection.execute(text("select * from audit_log")).all())
         sinks["ledger"] = str(
@@ -87,6 +89,7 @@ def _send(client: httpx2.Client, sound: bytes, engine: Engine) -> dict[str, str]
 def test_nothing_of_anybody_reaches_logs_metrics_problems_audit_events_or_the_description(said: dict[str, str]) -> None:
     leaks = [(sink, word) for sink, content in said.items() for word in CANARIES if word in content.lower()]
     assert leaks == []
-    assert "POST /api/v1/uploads 202" in said["log"], "the log is there, and tells of requests"
+    for log in ("log", "log file"):
+        assert "POST /api/v1/uploads 202" in said[log], "the log is there, and tells of requests"
     assert "upload.received" in said["audit"]
     assert "nurseconv_http_request_seconds" in said["metrics"]

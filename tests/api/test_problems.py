@@ -19,6 +19,7 @@ from nurseconv_dagster.api.parts import Database
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.telemetry.correlation import correlation_id
 from nurseconv_dagster.verdicts import VERDICTS
 from tests.api.conftest import MakeKey
 
@@ -91,6 +92,7 @@ BROKEN = {
 def test_every_error_is_a_problem_document_that_repeats_nothing(
     api: TestClient,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     method: str,
     path: str,
     body: dict[str, object] | None,
@@ -98,6 +100,8 @@ def test_every_error_is_a_problem_document_that_repeats_nothing(
     code: str,
 ) -> None:
     caplog.set_level(logging.DEBUG, "nurseconv_dagster")
+    logged_under: set[str] = set()
+    monkeypatch.setattr(caplog.handler, "filter", lambda record: logged_under.add(correlation_id()) or True)
     answer = api.request(method, path, json=body)
     found = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
@@ -105,7 +109,7 @@ def test_every_error_is_a_problem_document_that_repeats_nothing(
     assert set(found) - {"fields"} == {"type", "title", "status", "detail", "code", "correlation_id"}
     assert found["type"] == f"urn:nurseconv:problem:{code}"
     assert found["correlation_id"] == answer.headers["x-request-id"]
-    assert found["correlation_id"] in caplog.text
+    assert found["correlation_id"] in logged_under
     assert "canary" not in answer.text + caplog.text
 
 

@@ -29,8 +29,8 @@ MAX_MODULE_LINES, MEDIAN_MODULE_LINES = 300, 120
 MAX_FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 60, 12
 SHAPELESS_NAME = re.compile(r"(^|_)(utils?|helpers?|common|manager|misc)(_|$)", re.IGNORECASE)
 HEAVY = {
-    "av", "ctranslate2", "faster_whisper", "great_expectations", "onnxruntime", "pandas", "pyarrow", "tokenizers",
-    "torch", "transformers",
+    "av", "ctranslate2", "faster_whisper", "great_expectations", "networkx", "onnxruntime", "opentelemetry", "pandas",
+    "pyarrow", "structlog", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 
 type_of_function = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -52,7 +52,7 @@ def configuration(target: str, key_file: Path) -> dict[str, Any]:
 def ask(api_settings: Settings, engine: Engine, tmp_path: Path) -> Iterator[Callable[[str], Any]]:  # noqa: F811
     """Asks Prometheus' own API; its key lies in the file `key`."""
     key_file, port = tmp_path / "key", free_port()
-    key_file.write_text(make_key(engine, "metrics", scopes=["read"], actor="test"))
+    key_file.write_text(make_key(engine, "metrics", scopes=["read"], units=["monitoring"], actor="test"))
     settings = api_settings.model_copy(update={"host": "0.0.0.0"})
     with running_server(settings, workers=1) as address:
         target = f"{own_address()}:{address.rpartition(':')[2]}"

@@ -16,7 +16,7 @@ from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.keys import make_key
 from nurseconv_dagster.telemetry import traces
-from nurseconv_dagster.telemetry.logs import log_file, start_logs
+from nurseconv_dagster.telemetry.logs import log_file
 from tests.api.servers import running_server
 from tests.fakes.notes import drop, note
 from tests.fakes.otlp_receiver import receiving
@@ -74,7 +74,6 @@ def _live(home: Settings, engine: Engine) -> Lived:
         assert (answer.status_code, answer.headers["X-Request-ID"]) == (202, OWN_ID)
         drop(home, "xylofile-zebulonis.txt", note(1), {"unit": "unit-quoll"})
         drop(home, "xylofile.wav", b"quokkamarine is not audio")
-        start_logs(home, "command")
         assert drive(home).is_reported
         traces.flush()
         del os.environ[traces.VARIABLE]
@@ -98,6 +97,7 @@ def test_one_id_leads_from_the_request_through_every_stage_to_the_marts(lived: L
     assert ("provider call ok", "answers") in told
     assert told[-1][0] == "marts brought"
     assert [line["process"] for line in life[:2]] == ["api", "api"]
+    assert {line["process"] for line in life[2:]} <= {"run", "code-server"}, "Dagster's processes log by themselves"
     upload_id = life[0]["upload_id"]
     assert lived.kept[upload_id][0] == OWN_ID
     ends = [line for line in life if line["event"] == "stage ended"]
