@@ -11,6 +11,7 @@ from typing import Any
 from dagster import AssetExecutionContext
 from dagster_dbt import dbt_assets
 
+from nurseconv_dagster.automation.queues import MAINTENANCE, in_queue
 from nurseconv_dagster.errors import BuildError
 from nurseconv_dagster.resources.marts import MANIFEST, MartsResource
 
@@ -18,7 +19,7 @@ if not MANIFEST.exists():
     raise BuildError("dbt's manifest is missing; run `nurseconv migrate` (or `make setup`), which parses dbt_project.")
 
 
-@dbt_assets(manifest=MANIFEST)
+@dbt_assets(manifest=MANIFEST, op_tags=in_queue(MAINTENANCE))
 def marts(context: AssetExecutionContext, marts_builder: MartsResource) -> Iterator[Any]:
     """Every model and dbt test; dbt rebuilds only what changed."""
     yield from marts_builder.build(context)
