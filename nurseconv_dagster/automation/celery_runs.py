@@ -43,6 +43,8 @@ REDIS_PATIENCE_S = 600.0
 # A stage that a worker has begun has its uploads in hand but for loading the code before and telling Dagster after.
 NOT_AT_WORK_AT_MOST_S = 300.0
 _LOOK_EVERY_S = 10.0
+# The tags of a run over one upload, or over a range of them.
+_OF_UPLOADS = {"dagster/partition", "dagster/asset_partition_range_start"}
 _REDIS_AWAY = (RedisError, OperationalError, BackendStoreError, OSError)
 _log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class StageExecutor(Executor):
         lease_s = store.settings.lease_s
         waiting = Waiting(store.engine, run.run_id, run.tags.get(RUN_KEY_TAG), lease_s)
         is_urgent = run.tags.get(LANE_TAG) == "urgent"
-        keeper = Keeper(waiting, lease_s / 3)
+        keeper = Keeper(waiting, lease_s / 3, has_uploads=not _OF_UPLOADS.isdisjoint(run.tags))
 
         def submit(app: "Celery", context: Any, step: Any, queue: str, *known: Any) -> Submission:
             def send() -> "AsyncResult":
@@ -99,11 +101,13 @@ class Keeper:
 
     Args:
         every_s: seconds between two times.
+        has_uploads: whether the run is over uploads; the marts, for one, are not.
     """
 
-    def __init__(self, waiting: Waiting, every_s: float) -> None:
+    def __init__(self, waiting: Waiting, every_s: float, *, has_uploads: bool) -> None:
         self._waiting = waiting
         self._every_s = every_s
+        self._has_uploads = has_uploads
         self._kept_at = float("-inf")
         self._held_at: float | None = None
 
@@ -119,7 +123,7 @@ class Keeper:
 
     def idle_s(self, since: float) -> float:
         """Seconds since a stage was seen at work on the run's uploads, or since this moment; 0 for a run without."""
-        if self._waiting.run_key is None:
+        if not self._has_uploads:
             return 0.0
         return time.monotonic() - max(since, self._held_at or since)
 

@@ -47,7 +47,7 @@ def end_upload(connection: Connection, upload_id: UUID, status: str, failure: Fa
     )  # fmt: skip
 
 
-def put_back(connection: Connection, which: ColumnElement[bool], **facts: Any) -> int:
+def put_back(connection: Connection, *which: ColumnElement[bool], **facts: Any) -> int:
     """How many uploads wait unharmed for the stage they were in.
 
     Args:
@@ -55,7 +55,7 @@ def put_back(connection: Connection, which: ColumnElement[bool], **facts: Any) -
         facts: further columns to set.
     """
     values = {"status": "pending", "run_key": None, "run_id": None, "lease_until": None, **facts}
-    statement = update(uploads).where(which).values(updated_at=func.clock_timestamp(), **values)
+    statement = update(uploads).where(*which).values(updated_at=func.clock_timestamp(), **values)
     return connection.execute(statement).rowcount
 
 

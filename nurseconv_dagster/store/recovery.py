@@ -68,12 +68,17 @@ def recover(
     return Recovered(n_requeued, n_given_up)
 
 
-def hand_back(engine: Engine) -> int:
+def hand_back(engine: Engine, *, workers_go_on: bool) -> int:
     """How many uploads go back to work at the stage they were in, counted against nobody: an operator stopped them.
 
     Called where no run is alive.
+
+    Args:
+        workers_go_on: stages are done by other processes, which were not stopped: what they have in hand is left there.
     """
     with transaction(engine) as connection:
+        if workers_go_on:
+            return put_back(connection, uploads.c.status == "processing", ~is_at_work())
         abandon_jobs(connection, true())
         return put_back(connection, uploads.c.status == "processing")
 

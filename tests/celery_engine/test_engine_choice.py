@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
 from dagster import in_process_executor
@@ -18,6 +20,7 @@ from nurseconv_dagster.definitions import defs
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.devices import compute_device
 from nurseconv_dagster.store.workers import STAGE_QUEUES
+from tests.celery_engine.floors import wait_until
 from tests.operations.test_command_line import nurseconv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,3 +132,34 @@ def test_what_cannot_work_is_refused_with_what_to_do(home, command, environment,
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert said in done.stderr
     assert "pw@" not in done.stderr
+
+
+def test_flower_shows_nothing_without_the_password(home, redis):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    password = "correct horse battery"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nurseconv_dagster.operations.cli", "flower", "--port", str(port)],
+        env={**os.environ, "REDIS_URL": redis.url, "FLOWER_PASSWORD": password},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        address = f"http://127.0.0.1:{port}/workers"
+        wait_until(lambda: _status(address) is not None, 120, process)
+        assert _status(address) == 401
+        assert _status(address, ("nurseconv", "wrong")) == 401
+        assert _status(address, ("nurseconv", password)) == 200
+        command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert b"flower" in command
+        assert password.encode() not in command
+        assert redis.url.encode() not in command
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _status(address: str, login: tuple[str, str] | None = None) -> int | None:
+    try:
+        return httpx2.get(address, auth=login, timeout=20).status_code
+    except httpx2.HTTPError:
+        return None

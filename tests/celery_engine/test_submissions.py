@@ -41,8 +41,6 @@ class Result:
 class Held:
     """The ledger's side: how many uploads some process has in hand."""
 
-    run_key = "batch:1"
-
     def __init__(self):
         self.n_at_work, self.n_kept, self.is_down = 0, 0, False
 
@@ -63,7 +61,9 @@ def sent(clock, engine):
     """A submission with its result, the ledger's side, and the lines it has told."""
     made = type("Sent", (), {})()
     made.result, made.held, made.told = Result(), Held(), []
-    made.submission = Submission(lambda: made.result, engine, Keeper(made.held, 5.0), made.told.append)
+    made.submission = Submission(
+        lambda: made.result, engine, Keeper(made.held, 5.0, has_uploads=True), made.told.append
+    )
     return made
 
 
@@ -119,7 +119,7 @@ def test_a_stage_that_could_not_be_put_into_its_queue_is_put_there_when_redis_is
             raise RedisConnectionError("away")
         return Result()
 
-    submission = Submission(send, engine, Keeper(Held(), 5.0), lambda line: None)
+    submission = Submission(send, engine, Keeper(Held(), 5.0, has_uploads=True), lambda line: None)
     assert [submission.ready() for _ in range(5)] == [False] * 5
     assert len(tries) == 3
 
@@ -179,3 +179,14 @@ def test_a_stage_whose_end_never_reached_redis_is_lost_once_nothing_is_in_hand_f
     assert sent.submission.ready()
     with pytest.raises(QueueLostError, match="nothing of this run in hand"):
         sent.submission.get()
+
+
+def test_a_build_of_the_marts_has_no_uploads_in_hand_and_is_waited_for(clock, engine):
+    result = Result()
+    submission = Submission(lambda: result, engine, Keeper(Held(), 5.0, has_uploads=False), lambda line: None)
+    submission.ready()
+    result.told, result.info = states.STARTED, {"hostname": "a@host"}
+    for _ in range(100):
+        clock.now += 30
+        beat_worker(engine, "a@host", frozenset({"maintenance"}), reaches_redis=True)
+        assert not submission.ready()

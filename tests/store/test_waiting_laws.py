@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text, update
 from nurseconv_dagster.errors import DeviceBusyError, LeaseLostError
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.listings import ask_cancel
-from nurseconv_dagster.store.recovery import recover
+from nurseconv_dagster.store.recovery import hand_back, recover
 from nurseconv_dagster.store.tables import conversation_uploads, processing_jobs
 from nurseconv_dagster.store.turns import taking_turns
 from nurseconv_dagster.store.waiting import Waiting, ids_passed
@@ -216,3 +216,13 @@ def test_a_queue_is_served_while_a_worker_that_reaches_redis_is_heard_of(engine)
     assert [worker.is_alive for worker in list_workers(engine)] == [False, True]
     forget_worker(engine, "a@host")
     assert [worker.name for worker in list_workers(engine)] == ["b@host"]
+
+
+def test_a_wished_stop_leaves_in_their_hands_what_workers_elsewhere_have_in_hand(engine):
+    accept_many(ArrivalLedger(engine), 2)
+    (plan,) = plans(engine)
+    first, second = claim_plan(engine, plan)
+    advance(engine, first)
+    assert hand_back(engine, workers_go_on=True) == 1
+    advance(engine, second)
+    assert row(engine, second.upload_id).stage == "transcriptions"
