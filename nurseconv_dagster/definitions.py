@@ -7,7 +7,7 @@ What to keep out: logic of any kind.
 
 from typing import Any
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions
 
 from nurseconv_dagster.assets.challenges import challenges
 from nurseconv_dagster.assets.conversation_scores import conversation_scores
@@ -16,6 +16,7 @@ from nurseconv_dagster.assets.conversation_uploads import conversation_uploads
 from nurseconv_dagster.assets.evaluations import evaluations
 from nurseconv_dagster.assets.marts import marts
 from nurseconv_dagster.assets.question_answers import question_answers
+from nurseconv_dagster.automation.engine import stage_executor
 from nurseconv_dagster.automation.intake_sensor import intake_sensor
 from nurseconv_dagster.automation.jobs import build_marts, challenge_answers, evaluate_answers, process_uploads
 from nurseconv_dagster.automation.reconciler_sensor import reconciler_sensor
@@ -62,8 +63,7 @@ def build_definitions(**resources: Any) -> Definitions:
         jobs=[process_uploads, build_marts, evaluate_answers, challenge_answers],
         sensors=[intake_sensor, reconciler_sensor],
         resources={**defaults, **resources},
-        # Stages of a run share one process: models are loaded once and stay warm through a batch.
-        executor=in_process_executor,
+        executor=stage_executor(store.settings),
     )
 
 

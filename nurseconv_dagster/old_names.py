@@ -13,7 +13,15 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
-OLD_NAMES = {"ALLOWED_ORIGINS": "CORS_ORIGINS", "RATE_LIMIT_PER_MINUTE": "RATE_LIMIT"}
+# Of two old names of one setting the upper one wins.
+OLD_NAMES = {
+    "ALLOWED_ORIGINS": "CORS_ORIGINS",
+    "RATE_LIMIT_PER_MINUTE": "RATE_LIMIT",
+    "CELERY_BROKER_URL": "REDIS_URL",
+    "CELERY_RESULT_BACKEND": "REDIS_URL",
+    "CELERY_TASK_TIME_LIMIT": "TASK_TIME_LIMIT_S",
+    "CELERY_TASK_SOFT_TIME_LIMIT": "SOFT_TIME_LIMIT_S",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +45,7 @@ class OldNames(PydanticBaseSettingsSource):
             value = next((value for value in values if value), None)
             if value is not None:
                 _log.warning("%s is an old name and will not be taken for ever; set %s instead.", old, new)
-                found[new.lower()] = value
+                found.setdefault(new.lower(), value)
         return found
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:

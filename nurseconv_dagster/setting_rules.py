@@ -105,6 +105,23 @@ def _other_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
     return value
 
 
+def _redis_address(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() and not re.fullmatch(
+        r"(rediss?://[^\s/]+(/\d+)?|unix://\S+)(\?\S*)?", value.get_secret_value()
+    ):
+        raise ValueError(
+            "allowed: an address such as redis://:password@redis:6379/0, rediss:// for TLS, or nothing: without Celery"
+        )
+    return value
+
+
+def _below_hard_limit(value: int, info: ValidationInfo) -> int:
+    hard = info.data.get("task_time_limit_s")
+    if hard is not None and value >= hard:
+        raise ValueError(f"allowed: less than TASK_TIME_LIMIT_S, which is {hard}")
+    return value
+
+
 def _own_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
     secret = value.get_secret_value()
     if not secret or info.data.get("debug", False):
@@ -128,6 +145,8 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 Issuer = Annotated[str, AfterValidator(_trusted_issuer)]
 OidcClient = Annotated[str, AfterValidator(_known_client)]  # stands behind `oidc_issuer`
 BucketPlace = Annotated[str, AfterValidator(_local_bucket)]
+RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
+BelowHardLimit = Annotated[int, AfterValidator(_below_hard_limit)]  # stands behind `task_time_limit_s`
 # Both stand behind `debug`. One's own secret the home could make; another's was made elsewhere.
 OwnSecret = Annotated[SecretStr, AfterValidator(_own_secret)]
 OtherSecret = Annotated[SecretStr, AfterValidator(_other_secret)]

@@ -30,6 +30,7 @@ from nurseconv_dagster.setting_rules import (
     AUDIO_FORMATS,
     PROVIDERS,
     AudioFormats,
+    BelowHardLimit,
     BucketPlace,
     Issuer,
     OidcClient,
@@ -38,6 +39,7 @@ from nurseconv_dagster.setting_rules import (
     OwnSecret,
     PerMinute,
     ProviderOrder,
+    RedisAddress,
     Timezone,
     WebAddress,
     WhisperModel,
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     nurseconv_home: Path = Path(".nurseconv")
     database_url: str = ""
     dagster_database_url: str = ""
+    redis_url: RedisAddress = SecretStr("")
     upload_dir: BucketPlace = ""
     after_ingest: Literal["leave", "delete"] = "leave"
     stable_after_s: float = Field(5.0, ge=0, le=3600)
@@ -127,6 +130,9 @@ class Settings(BaseSettings):
     reconcile_every_s: int = Field(30, ge=5, le=3600)
     stale_after_s: float = Field(7200.0, gt=0)
     max_attempts: int = Field(3, ge=1, le=20)
+    task_time_limit_s: int = Field(3600, ge=1, le=86_400)
+    soft_time_limit_s: BelowHardLimit = Field(3000, ge=1, validate_default=True)
+    celery_worker_concurrency: int = Field(4, ge=1, le=64)
 
     # api
     host: str = Field("127.0.0.1", min_length=1)
@@ -144,6 +150,7 @@ class Settings(BaseSettings):
     debug: bool = False
     postgres_password: OtherSecret = SecretStr("")
     secret_key: OwnSecret = SecretStr("")
+    flower_password: OwnSecret = SecretStr("")
 
     @cached_property
     def home(self) -> Path:
@@ -186,6 +193,11 @@ class Settings(BaseSettings):
         """Those of `PROVIDER_ORDER` that are asked: the hosted ones that may be, and the readers on this machine."""
         hosted = self.hosted_providers
         return tuple(name for name in self.provider_order if name in hosted or name not in HOSTED)
+
+    @property
+    def has_celery(self) -> bool:
+        """Whether stages go to Celery workers; otherwise each run does its stages itself, in one process."""
+        return bool(self.redis_url.get_secret_value())
 
     @property
     def zone(self) -> ZoneInfo:

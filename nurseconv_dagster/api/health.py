@@ -19,12 +19,19 @@ from sqlalchemy import Engine
 
 from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.parts import Configured, Database
-from nurseconv_dagster.errors import NurseconvError, StoreUnavailableError, VaultUnavailableError, WeightsMissingError
+from nurseconv_dagster.errors import (
+    NurseconvError,
+    QueueLostError,
+    StoreUnavailableError,
+    VaultUnavailableError,
+    WeightsMissingError,
+)
 from nurseconv_dagster.extraction.providers.model_files import is_reader_here
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.weights import are_weights_here
 from nurseconv_dagster.store.listings import daemon_is_alive
 from nurseconv_dagster.store.schema import check_schema
+from nurseconv_dagster.store.workers import STAGE_QUEUES, queues_served
 
 LEAST_FREE_BYTES = 1 << 30
 State = Literal["healthy", "unhealthy"]
@@ -53,7 +60,8 @@ class Readiness(BaseModel):
 )
 def health(settings: Configured, engine: Database, response: Response) -> Health:
     """How each part is: for people."""
-    services = _ask(settings, engine, {**NEEDED, "dagster": _dagster, "models": _models})
+    celery = {"celery": _celery} if settings.has_celery else {}
+    services = _ask(settings, engine, {**NEEDED, "dagster": _dagster, "models": _models, **celery})
     is_well = set(services.values()) == {"healthy"}
     response.status_code = 200 if is_well else 503
     return Health(status="healthy" if is_well else "unhealthy", timestamp=datetime.now(UTC), services=services)
@@ -105,6 +113,13 @@ def _models(settings: Settings, engine: Engine) -> None:
     has_reader = "local" not in settings.provider_order or is_reader_here(settings.qa_model)
     if not has_reader or not are_weights_here(settings.whisper_model, settings.home):
         raise WeightsMissingError("a model's weights are not on this machine.")
+
+
+def _celery(settings: Settings, engine: Engine) -> None:
+    """By the workers' own signs of life: the API talks to no broker."""
+    missing = STAGE_QUEUES - queues_served(engine)
+    if missing:
+        raise QueueLostError(f"no worker that reaches Redis listens to {', '.join(sorted(missing))}.")
 
 
 NEEDED: dict[str, Callable[[Settings, Engine], None]] = {"database": _database, "storage": _storage}

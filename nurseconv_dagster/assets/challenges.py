@@ -11,6 +11,7 @@ from uuid import UUID
 from dagster import AssetExecutionContext, Config, MetadataValue, asset
 from pydantic import Field
 
+from nurseconv_dagster.automation.queues import MAINTENANCE, in_queue
 from nurseconv_dagster.resources.challenger_settings import Challenger
 from nurseconv_dagster.resources.challengers import Challenge, ChallengerResource
 from nurseconv_dagster.store.challenges import Choice
@@ -53,6 +54,7 @@ class ChallengeConfig(Config):
     deps=["conversation_transcriptions", "question_answers"],
     group_name="quality",
     owners=["team:data"],
+    op_tags=in_queue(MAINTENANCE),
     kinds={"python", "postgres"},
     code_version="1",
     description="A challenger's answers beside those in force, on a frozen cohort; nothing that is in force changes.",

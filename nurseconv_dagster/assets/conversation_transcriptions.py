@@ -8,6 +8,7 @@ What to keep out: how words are heard (speech), leases and isolation (resources.
 from dagster import AssetExecutionContext
 
 from nurseconv_dagster.assets.shape import upload_asset
+from nurseconv_dagster.automation.queues import TRANSCRIPTION, in_queue
 from nurseconv_dagster.intake.arrivals import Refusal
 from nurseconv_dagster.resources.stages import StageResource
 from nurseconv_dagster.resources.transcribers import TranscriberResource
@@ -16,6 +17,7 @@ from nurseconv_dagster.store.results import save_transcript
 
 @upload_asset(
     code_version="1",
+    op_tags=in_queue(TRANSCRIPTION),
     kinds={"python", "postgres", "whisper"},
     deps=["conversation_uploads"],
     description="Transcripts with timed words, roles and quality; silence is a legal result without text.",
@@ -25,7 +27,7 @@ def conversation_transcriptions(
 ) -> None:
     """Transcribes the batch in one go: chunks of many uploads share the model's batches."""
     with stages.open(context, "transcriptions") as batch:
-        for claim, transcript in transcriber.transcribe(batch.claims):
+        for claim, transcript in batch.in_time(transcriber.transcribe(batch.claims)):
             with batch.isolate(claim):
                 if isinstance(transcript, Exception):
                     raise transcript

@@ -10,6 +10,7 @@ from pathlib import Path
 from dagster import AssetExecutionContext, Config, asset
 from pydantic import Field
 
+from nurseconv_dagster.automation.queues import MAINTENANCE, in_queue
 from nurseconv_dagster.resources.evaluators import EvaluatorResource
 
 
@@ -23,6 +24,7 @@ class EvaluationConfig(Config):
     deps=["question_answers"],
     group_name="quality",
     owners=["team:data"],
+    op_tags=in_queue(MAINTENANCE),
     kinds={"python", "postgres"},
     code_version="1",
     description="Precision, recall, calibration and unsupported claims of the current answers, by references.",

@@ -12,6 +12,7 @@ from typing import Any
 from dagster import AssetExecutionContext
 from dagster_dbt import dbt_assets, utils
 
+from nurseconv_dagster.automation.queues import MAINTENANCE, in_queue
 from nurseconv_dagster.errors import BuildError
 from nurseconv_dagster.resources.marts import MANIFEST, MartsResource
 
@@ -38,7 +39,7 @@ def every_node() -> Iterator[None]:
 
 with every_node():
 
-    @dbt_assets(manifest=MANIFEST)
+    @dbt_assets(manifest=MANIFEST, op_tags=in_queue(MAINTENANCE))
     def marts(context: AssetExecutionContext, marts_builder: MartsResource) -> Iterator[Any]:
         """Every model and dbt test; dbt rebuilds only what changed."""
         yield from marts_builder.build(context)

@@ -8,6 +8,7 @@ What to keep out: how answers are found and checked (extraction), leases and iso
 from dagster import AssetExecutionContext
 
 from nurseconv_dagster.assets.shape import upload_asset
+from nurseconv_dagster.automation.queues import QA_EXTRACTION, in_queue
 from nurseconv_dagster.resources.extractors import ExtractorResource
 from nurseconv_dagster.resources.stages import StageResource
 from nurseconv_dagster.store.results import load_transcript, save_extraction
@@ -15,6 +16,7 @@ from nurseconv_dagster.store.results import load_transcript, save_extraction
 
 @upload_asset(
     code_version="2",
+    op_tags=in_queue(QA_EXTRACTION),
     kinds={"python", "postgres", "onnx"},
     deps=["conversation_transcriptions"],
     description="One row per question: state, typed value, confidence, and the quote and second that prove it.",
@@ -23,7 +25,7 @@ def question_answers(context: AssetExecutionContext, stages: StageResource, extr
     """Puts the profile's questions to each transcript of the batch."""
     context.log.info(f"words of these uploads that go to hosted models: {extractor.privacy}")
     with stages.open(context, "answers") as batch:
-        for claim in batch.claims:
+        for claim in batch.in_time(batch.claims):
             with batch.isolate(claim):
                 transcript = load_transcript(extractor.store.engine, claim.upload_id)
                 extraction = extractor.extract(transcript, claim)

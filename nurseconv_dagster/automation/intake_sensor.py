@@ -31,6 +31,7 @@ from nurseconv_dagster.automation.jobs import (
     process_uploads,
 )
 from nurseconv_dagster.automation.partitions import uploads_partitions
+from nurseconv_dagster.automation.queues import urgency
 from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
@@ -104,7 +105,7 @@ def request_due(instance: DagsterInstance, engine: Engine, settings: Settings) -
 def run_request(plan: planning.PlannedRun) -> RunRequest:
     """The plan in Dagster's words. Its tags hold ids and a priority, nothing about the conversation."""
     tags = {
-        "dagster/priority": "10" if plan.priority == "high" else "0",
+        **urgency(plan.priority),
         "dagster/asset_partition_range_start": str(plan.upload_ids[0]),
         "dagster/asset_partition_range_end": str(plan.upload_ids[-1]),
     }

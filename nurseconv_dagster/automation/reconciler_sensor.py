@@ -21,6 +21,7 @@ from dagster import (
     sensor,
 )
 
+from nurseconv_dagster.automation.queues import QUEUED_AT_MOST_S
 from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.intake.vault import FileVault
 from nurseconv_dagster.resources.stages import RUN_KEY_TAG
@@ -81,6 +82,7 @@ def reconcile(
         stale_after_s=settings.stale_after_s,
         unclaimed_after_s=unclaimed_after_s,
         is_run_alive=is_run_alive,
+        queued_at_most_s=QUEUED_AT_MOST_S if settings.has_celery else None,
     )
 
 

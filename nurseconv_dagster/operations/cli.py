@@ -19,6 +19,7 @@ from uuid import UUID
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
+from nurseconv_dagster.operations.celery_commands import commands as celery_commands
 from nurseconv_dagster.operations.containers import commands as container_commands
 from nurseconv_dagster.operations.key_commands import keys_app
 from nurseconv_dagster.operations.quality_commands import commands as quality_commands
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(quality_commands)
+app.add_typer(celery_commands)
 app.add_typer(container_commands)
 app.add_typer(keys_app, name="keys")
 audit_app = typer.Typer(help="The log of who did what to which upload.", no_args_is_help=True, rich_markup_mode=None)

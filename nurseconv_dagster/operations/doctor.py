@@ -19,7 +19,7 @@ from pathlib import Path
 
 import typer
 
-from nurseconv_dagster.errors import NurseconvError
+from nurseconv_dagster.errors import NurseconvError, QueueLostError
 from nurseconv_dagster.operations.addresses import Address
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
@@ -29,6 +29,7 @@ from nurseconv_dagster.store import audit, listings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.promises import PROMISES, count_broken
 from nurseconv_dagster.store.schema import check_schema
+from nurseconv_dagster.store.workers import STAGE_QUEUES, list_workers, queues_served
 from nurseconv_dagster.telemetry.logs import log_file
 from nurseconv_dagster.telemetry.traces import VARIABLE
 
@@ -54,6 +55,8 @@ def examine(settings: Settings, *, definitions: bool) -> int:
         "log": _log,
         "traces": _traces,
     }
+    if settings.has_celery:
+        parts["celery"] = _celery
     if definitions:
         parts["definitions"] = _definitions
     n_ill = 0
@@ -143,6 +146,20 @@ def _hosted_models(settings: Settings) -> str:
     spending = describe_spending(settings, engine)
     engine.dispose()
     return f"{describe_privacy(settings)} {spending}"
+
+
+def _celery(settings: Settings) -> str:
+    engine = open_engine(app_url(settings))
+    found = list_workers(engine)
+    missing = STAGE_QUEUES - queues_served(engine)
+    engine.dispose()
+    if missing:
+        away = [worker.name for worker in found if worker.is_alive and not worker.reaches_redis]
+        hint = f" These workers live and do not reach Redis: {', '.join(away)}." if away else ""
+        raise QueueLostError(
+            f"no worker listens to {', '.join(sorted(missing))}; start one: nurseconv worker --queues all.{hint}"
+        )
+    return ", ".join(worker.name for worker in found if worker.is_alive)
 
 
 def _daemon(settings: Settings) -> str:

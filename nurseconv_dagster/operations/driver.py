@@ -121,7 +121,7 @@ def hand_back_work(settings: Settings) -> int:
         if instance is None:
             return 0
         _bury(instance)
-        return hand_back(StoreResource().engine)
+        return hand_back(StoreResource().engine, workers_go_on=settings.has_celery)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The transcriber, as a resource: one model, warm for the life of the process.
+"""The transcriber, as a resource: one model, warm for the life of the process; one at a time computes on a device.
 
 What lives here: `TranscriberResource`.
 When to add here: a speech setting to hand on.
@@ -14,11 +14,13 @@ from nurseconv_dagster.errors import ModelError
 from nurseconv_dagster.intake.arrivals import Refusal
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.speech.devices import compute_device
 from nurseconv_dagster.speech.transcriber import Job, Unheard
 from nurseconv_dagster.speech.transcripts import Transcript
 from nurseconv_dagster.speech.typed import transcribe_text
 from nurseconv_dagster.speech.whisper import WhisperTranscriber
 from nurseconv_dagster.store.claims import Claim
+from nurseconv_dagster.store.turns import taking_turns
 
 Told = tuple[Claim, Transcript | Refusal | Exception]
 
@@ -33,6 +35,7 @@ class TranscriberResource(ConfigurableResource[None]):
 
         Raises:
             WeightsMissingError, ModelError: no recording can be transcribed.
+            DeviceBusyError: another process has kept the device for too long.
         """
         for claim in claims:
             if claim.kind == "text":
@@ -61,7 +64,14 @@ class TranscriberResource(ConfigurableResource[None]):
                     yield Job(claim.upload_id, recording, claim.language)
 
         if claims:
-            for heard in _whisper(self.intake.store.settings).transcribe(jobs()):
+            settings = self.intake.store.settings
+            heard_in_turn = taking_turns(
+                self.intake.store.engine,
+                f"nurseconv:whisper:{compute_device(settings.whisper_device)}",
+                _whisper(settings).transcribe(jobs()),
+                wait_s=settings.soft_time_limit_s,
+            )
+            for heard in heard_in_turn:
                 yield by_id[heard.upload_id], _outcome(heard.result)
         yield from unreadable
 

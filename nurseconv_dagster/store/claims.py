@@ -3,7 +3,8 @@
 What lives here: `Claims`. Every write that a run makes goes through `fenced()`: in the same transaction it checks that
 this attempt still owns the upload, so a run that was given up for dead cannot write over its successor.
 When to add here: a new way for a stage to end.
-What to keep out: which runs to ask for (planning), who lost a lease (recovery), what a stage computes.
+What to keep out: which runs to ask for (planning), who lost a lease (recovery), uploads between two stages (waiting),
+what a stage computes.
 """
 
 from __future__ import annotations
@@ -15,16 +16,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, exists, func, insert, or_, select, update
 
 from nurseconv_dagster.errors import LeaseLostError, UploadBusyError
 from nurseconv_dagster.intake.arrivals import Kind, Refusal
-from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.endings import (
+    Failure,
+    abandon_jobs,
+    cancel_uploads,
+    close_job,
+    end_upload,
+    put_back,
+    wait_alone,
+)
+from nurseconv_dagster.store.engine import interval, transaction
 from nurseconv_dagster.store.tables import STAGES
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import processing_jobs as jobs
-
-RETRY_AFTER_S = 10.0
+from nurseconv_dagster.store.waiting import is_at_work, waits_in, was_opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +56,6 @@ class Claim:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a stage failed for one upload.
-
-    Args:
-        code: stable, snake_case.
-        message: what was found and what to do; no words, names or file names.
-        is_transient: trying again unchanged can help.
-    """
-
-    code: str
-    message: str
-    is_transient: bool
-
-
 class Claims:
     """The ledger as a run sees it.
 
@@ -77,6 +71,9 @@ class Claims:
 
     def claim(self, upload_ids: Sequence[UUID], *, run_id: str, run_key: str | None, stage: str) -> list[Claim]:
         """The uploads of this run that wait for this stage, now leased to it; others are left out.
+
+        A run opens a stage once for each upload. A queue may deliver a stage a second time, while the first is at work
+        or long after it: then nothing is claimed.
 
         Args:
             run_key: the plan's key; null when a person started the run by hand, which re-runs the stage on purpose.
@@ -97,6 +94,7 @@ class Claims:
                     uploads.c.stage == stage,
                     uploads.c.status.in_(("pending", "processing")),
                     or_(uploads.c.run_id.is_(None), uploads.c.run_id == run_id),
+                    ~was_opened(run_id, stage),
                 )
                 .values(
                     status="processing",
@@ -110,10 +108,15 @@ class Claims:
             by_id = {row.id: row for row in rows}
             return [self._open_job(connection, by_id[key], stage) for key in upload_ids if key in by_id]
 
-    def renew(self, run_id: str) -> int:
-        """How many uploads this run still holds; their leases now run from here."""
+    def renew(self, run_id: str, job_ids: Sequence[UUID]) -> int:
+        """How many uploads this run still holds here or between two stages; their leases now run from here.
+
+        Args:
+            job_ids: of the claims that this process has in hand; those of another process are not renewed for it.
+        """
+        in_hand = exists(select(jobs.c.id).where(jobs.c.upload_id == uploads.c.id, jobs.c.id.in_(list(job_ids))))
+        held = and_(uploads.c.run_id == run_id, uploads.c.status == "processing", or_(in_hand, ~is_at_work()))
         with transaction(self._engine) as connection:
-            held = and_(uploads.c.run_id == run_id, uploads.c.status == "processing")
             return connection.execute(update(uploads).where(held).values(lease_until=self._lease_end())).rowcount
 
     @contextmanager
@@ -150,19 +153,19 @@ class Claims:
                 "error_code": None, "error_message": None, "n_failures": 0, "runs_alone": False,
             }  # fmt: skip
         connection.execute(update(uploads).where(uploads.c.id == claim.upload_id).values(values))
-        _close_job(connection, claim, "completed", None)
+        _close(connection, claim, "completed", None)
 
     def reject(self, claim: Claim, refusal: Refusal) -> None:
         """The content itself is not acceptable: an end, with a reason the sender can act on."""
         failure = Failure(refusal.code, refusal.message, is_transient=False)
         with self.fenced(claim) as connection:
             end_upload(connection, claim.upload_id, "rejected", failure)
-            _close_job(connection, claim, "failed", failure)
+            _close(connection, claim, "failed", failure)
 
     def fail(self, claim: Claim, failure: Failure) -> None:
         """The stage failed for this upload: tried again alone later when that can help, else an end."""
         with self.fenced(claim) as connection:
-            _close_job(connection, claim, "failed", failure)
+            _close(connection, claim, "failed", failure)
             n_failures: int = connection.execute(
                 select(uploads.c.n_failures).where(uploads.c.id == claim.upload_id)
             ).scalar_one()
@@ -171,16 +174,24 @@ class Claims:
             else:
                 end_upload(connection, claim.upload_id, "failed", failure)
 
-    def release(self, run_id: str) -> int:
-        """How many uploads this run hands back unharmed; they wait for their next stage in another run."""
+    def release(self, run_id: str, job_ids: Sequence[UUID]) -> int:
+        """How many uploads this run hands back unharmed; they wait for their next stage in another run.
+
+        Args:
+            job_ids: of the claims that this process has in hand; what another process has in hand stays there.
+        """
         with transaction(self._engine) as connection:
-            return put_back(connection, and_(uploads.c.run_id == run_id, uploads.c.status == "processing"))
+            mine = select(uploads.c.id).where(uploads.c.run_id == run_id, uploads.c.status == "processing")
+            connection.execute(mine.with_for_update())  # rows before jobs, as everywhere: no deadlock
+            abandon_jobs(connection, jobs.c.id.in_(list(job_ids)))
+            return put_back(connection, waits_in(run_id))
 
     def _lease_end(self) -> Any:
-        return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, self._lease_s)
+        return func.clock_timestamp() + interval(self._lease_s)
 
     def _open_by_hand(self, connection: Connection, upload_ids: Sequence[UUID], run_id: str, stage: str) -> None:
-        rows = connection.execute(select(uploads).where(uploads.c.id.in_(list(upload_ids))).with_for_update()).all()
+        asked = and_(uploads.c.id.in_(list(upload_ids)), ~was_opened(run_id, stage))
+        rows = connection.execute(select(uploads).where(asked).with_for_update()).all()
         busy = [row for row in rows if row.run_id != run_id and _is_held(row)]
         if busy:
             raise UploadBusyError(
@@ -207,6 +218,7 @@ class Claims:
             uploads.c.cancel_requested_at.is_not(None),
             uploads.c.status.in_(("pending", "processing")),
             or_(uploads.c.run_id.is_(None), uploads.c.run_id == run_id),
+            ~is_at_work(),
         )
 
     def _open_job(self, connection: Connection, row: Row[Any], stage: str) -> Claim:
@@ -234,66 +246,6 @@ def _is_held(row: Row[Any]) -> bool:
     return bool(row.status == "processing") or (row.status == "pending" and row.run_key is not None)
 
 
-def end_upload(connection: Connection, upload_id: UUID, status: str, failure: Failure) -> None:
-    """The upload has reached an end that is not `completed`, and says why."""
-    connection.execute(
-        update(uploads)
-        .where(uploads.c.id == upload_id)
-        .values(
-            status=status, error_code=failure.code, error_message=failure.message, lease_until=None,
-            updated_at=func.clock_timestamp(), processing_completed_at=func.clock_timestamp(),
-        )
-    )  # fmt: skip
-
-
-def put_back(connection: Connection, which: ColumnElement[bool], **facts: Any) -> int:
-    """How many uploads wait unharmed for the stage they were in.
-
-    Args:
-        which: the uploads.
-        facts: further columns to set.
-    """
-    values = {"status": "pending", "run_key": None, "run_id": None, "lease_until": None, **facts}
-    statement = update(uploads).where(which).values(updated_at=func.clock_timestamp(), **values)
-    return connection.execute(statement).rowcount
-
-
-def cancel_uploads(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """These uploads have reached their end by a person's wish."""
-    connection.execute(
-        update(uploads)
-        .where(*which)
-        .values(
-            status="cancelled", lease_until=None, run_key=None,
-            updated_at=func.clock_timestamp(), processing_completed_at=func.clock_timestamp(),
-        )
-    )  # fmt: skip
-
-
-def wait_alone(connection: Connection, upload_id: UUID, n_failures: int, failure: Failure) -> None:
-    """The upload is tried again later, alone, after a pause that doubles."""
-    pause_s = RETRY_AFTER_S * 2 ** (n_failures - 1)
-    connection.execute(
-        update(uploads)
-        .where(uploads.c.id == upload_id)
-        .values(
-            status="pending", run_key=None, run_id=None, lease_until=None, runs_alone=True, n_failures=n_failures,
-            not_before=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, pause_s),
-            error_code=failure.code, error_message=failure.message, updated_at=func.clock_timestamp(),
-        )
-    )  # fmt: skip
-
-
-def _close_job(connection: Connection, claim: Claim, status: str, failure: Failure | None) -> None:
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id == claim.job_id)
-        .values(
-            status=status,
-            progress=(STAGES.index(claim.stage) + (status == "completed")) / (len(STAGES) - 1),
-            completed_at=func.clock_timestamp(),
-            duration_s=func.extract("epoch", func.clock_timestamp() - jobs.c.started_at),
-            error_code=failure.code if failure else None,
-            error_message=failure.message if failure else None,
-        )
-    )
+def _close(connection: Connection, claim: Claim, status: str, failure: Failure | None) -> None:
+    progress = (STAGES.index(claim.stage) + (status == "completed")) / (len(STAGES) - 1)
+    close_job(connection, claim.job_id, status, progress, failure)

@@ -1,6 +1,7 @@
 """The connection to Postgres: spellings of its address, the engine, and what "unreachable" looks like.
 
-What lives here: `app_url()`, `dagster_url()`, `open_engine()`, `transaction()`, `quick_cursor()`.
+What lives here: `app_url()`, `dagster_url()`, `open_engine()`, `interval()`, and the ways to a connection:
+`transaction()`, `autocommit()`, `quick_cursor()`.
 When to add here: a connection option that every query needs.
 What to keep out: queries; starting a server (operations).
 """
@@ -16,7 +17,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -138,6 +139,22 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """A connection on which each statement is a transaction, for locks that outlive them.
+
+    Raises:
+        StoreUnavailableError: as `transaction()`.
+    """
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+    except PoolTimeoutError:
+        raise _all_in_use() from None
+    except (OperationalError, InterfaceError) as error:
+        raise _unavailable(engine, error.orig) from None
+
+
+@contextmanager
 def quick_cursor(engine: Engine) -> Iterator[psycopg.Cursor[Any]]:
     """The driver's own cursor, each statement a transaction: half the processor time of `transaction()`, measured.
 
@@ -167,6 +184,11 @@ def quick_cursor(engine: Engine) -> Iterator[psycopg.Cursor[Any]]:
         raise
     finally:
         borrowed.close()
+
+
+def interval(seconds: Any) -> Any:
+    """So many seconds (a number or an SQL expression), for arithmetic with times in SQL."""
+    return func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _unavailable(engine: Engine, error: BaseException | None) -> StoreUnavailableError:

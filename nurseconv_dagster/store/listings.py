@@ -18,8 +18,8 @@ from sqlalchemy.dialects import postgresql
 from nurseconv_dagster.errors import UnknownUploadError
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.answer_rows import read_current
-from nurseconv_dagster.store.claims import cancel_uploads
 from nurseconv_dagster.store.codec import decode_text
+from nurseconv_dagster.store.endings import cancel_uploads
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import (
     STAGES,

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine, Row, Text, and_, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from nurseconv_dagster.store.claims import cancel_uploads
+from nurseconv_dagster.store.endings import cancel_uploads
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import STAGES
 from nurseconv_dagster.store.tables import conversation_uploads as uploads

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, and_, func, select, text, update
 
 from nurseconv_dagster.errors import MartsBusyError
 from nurseconv_dagster.store.codec import decode_text
-from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.engine import autocommit, transaction
 from nurseconv_dagster.store.tables import conversation_scores as scores
 from nurseconv_dagster.store.tables import conversation_transcriptions as transcriptions
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
@@ -81,7 +81,7 @@ def marts_lock(engine: Engine) -> Iterator[None]:
     Raises:
         MartsBusyError: another build is running, on this machine or another.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with autocommit(engine) as connection:
         is_mine: bool = connection.execute(text(f"select pg_try_advisory_lock({_MARTS_LOCK})")).scalar_one()
         if not is_mine:
             raise MartsBusyError("another build of the reporting tables is running; this one will be asked for again.")

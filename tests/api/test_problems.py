@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
-from pydantic import BaseModel, ConfigDict, field_validator
-from sqlalchemy import text
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from sqlalchemy import Engine, text
 
 from nurseconv_dagster.api.app import create_app
 from nurseconv_dagster.api.callers import Caller, require
@@ -19,6 +19,7 @@ from nurseconv_dagster.api.parts import Database
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.workers import STAGE_QUEUES, beat_worker
 from nurseconv_dagster.telemetry.correlation import correlation_id
 from nurseconv_dagster.verdicts import VERDICTS
 from tests.api.conftest import MakeKey
@@ -176,3 +177,18 @@ def test_a_database_that_is_away_is_told_and_nothing_else_breaks(api_settings: S
     assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert "secret" not in refused.text
+
+
+def test_health_tells_of_celery_only_where_it_runs_and_by_its_workers_signs_of_life(
+    api_settings: Settings, engine: Engine
+) -> None:
+    with TestClient(create_app(api_settings)) as api:
+        assert "celery" not in api.get("/health").json()["services"]
+    on_celery = api_settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
+    with TestClient(create_app(on_celery)) as api:
+        assert api.get("/health").json()["services"]["celery"] == "unhealthy"
+        beat_worker(engine, "a@host", STAGE_QUEUES - {"scoring"}, reaches_redis=True)
+        beat_worker(engine, "b@host", frozenset({"scoring"}), reaches_redis=False)
+        assert api.get("/health").json()["services"]["celery"] == "unhealthy"
+        beat_worker(engine, "b@host", frozenset({"scoring"}), reaches_redis=True)
+        assert api.get("/health").json()["services"]["celery"] == "healthy"

@@ -101,6 +101,10 @@ WRONG = [
     ("RATE_LIMIT", "fast", "a valid integer"),
     ("CORS_ORIGINS", "*", "no *"),
     ("CORS_ORIGINS", "https://a.example/path", "without a path"),
+    ("REDIS_URL", "...", "redis://:password@redis:6379/0"),
+    ("TASK_TIME_LIMIT_S", "0", "greater than or equal to 1"),
+    ("SOFT_TIME_LIMIT_S", "3600", "less than TASK_TIME_LIMIT_S, which is 3600"),
+    ("CELERY_WORKER_CONCURRENCY", "0", "greater than or equal to 1"),
     ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
 ]
 
@@ -145,7 +149,14 @@ def test_a_secret_of_ones_own_is_taken_and_never_shown(monkeypatch: pytest.Monke
 def test_an_old_name_is_taken_with_a_warning_that_gives_the_new_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
-    old = {"ALLOWED_ORIGINS": "https://a.example,https://b.example", "RATE_LIMIT_PER_MINUTE": "60"}
+    old = {
+        "ALLOWED_ORIGINS": "https://a.example,https://b.example",
+        "RATE_LIMIT_PER_MINUTE": "60",
+        "CELERY_BROKER_URL": "redis://broker:6379/0",
+        "CELERY_RESULT_BACKEND": "redis://broker:6379/1",
+        "CELERY_TASK_TIME_LIMIT": "100",
+        "CELERY_TASK_SOFT_TIME_LIMIT": "50",
+    }
     if where == "file":
         (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in old.items()))
     else:
@@ -153,7 +164,10 @@ def test_an_old_name_is_taken_with_a_warning_that_gives_the_new_one(
             monkeypatch.setenv(name, value)
     loaded = load_settings()
     assert (loaded.cors_origins, loaded.rate_limit) == (("https://a.example", "https://b.example"), 60)
+    assert loaded.redis_url.get_secret_value() == "redis://broker:6379/0", "the broker's address wins"
+    assert (loaded.task_time_limit_s, loaded.soft_time_limit_s) == (100, 50)
     assert "ALLOWED_ORIGINS is an old name" in caplog.text
+    assert "broker" not in caplog.text.replace("CELERY_BROKER_URL", "")
     assert "set RATE_LIMIT instead" in caplog.text
 
 
@@ -161,6 +175,13 @@ def test_the_new_name_wins_over_the_old_one(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("RATE_LIMIT", "30/min")
     monkeypatch.setenv("RATE_LIMIT_PER_MINUTE", "60")
     assert load_settings().rate_limit == 30
+
+
+def test_the_password_of_redis_is_never_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "amqp://user:hunter2@host/0")
+    with pytest.raises(SettingsError, match=r"REDIS_URL=\.\.\. is not allowed") as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
 
 
 def test_several_wrong_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from nurseconv_dagster.errors import IdentityConflictError, LeaseLostError, Uplo
 from nurseconv_dagster.intake.arrivals import Refusal, Sender, Sidecar
 from nurseconv_dagster.store import audit, planning
 from nurseconv_dagster.store.arrivals import ArrivalLedger
-from nurseconv_dagster.store.claims import Claims, Failure
+from nurseconv_dagster.store.claims import Claims
+from nurseconv_dagster.store.endings import Failure
 from nurseconv_dagster.store.listings import ask_cancel, ask_restart
 from nurseconv_dagster.store.recovery import hand_back, recover
 from nurseconv_dagster.store.tables import STAGES, conversation_uploads, processing_jobs, upload_receipts
@@ -303,7 +304,7 @@ def test_a_wished_stop_counts_against_nobody_and_its_work_goes_on_at_once(engine
     with claims(engine).fenced(claimed[0]) as connection:
         claims(engine).advance(connection, claimed[0])
     reached = {upload_id: row(engine, upload_id).stage for upload_id in (waiting, alone)}
-    assert hand_back(engine) == 2
+    assert hand_back(engine, workers_go_on=False) == 2
     for upload_id, stage in reached.items():
         back = row(engine, upload_id)
         assert (back.status, back.stage, back.n_failures, back.run_key) == ("pending", stage, 0, None)
@@ -346,7 +347,7 @@ def test_uploads_handed_back_ride_together_again_from_their_next_stage(engine):
     for claim in claim_plan(engine, plan):
         with ledger.fenced(claim) as connection:
             ledger.advance(connection, claim)
-    assert ledger.release("run-1") == 3
+    assert ledger.release("run-1", []) == 3
     (again,) = plans(engine)
     assert (again.upload_ids, again.stage) == (tuple(ids), "transcriptions")
     assert again.run_key != plan.run_key
@@ -389,10 +390,11 @@ def test_a_restart_waits_until_the_running_attempt_is_over(engine):
     (claim,) = claim_plan(engine, plan)
     ask_restart(engine, upload_id, "answers", "test")
     assert plans(engine) == []
-    for stage in STAGES[:-1]:
-        (claim,) = ledger.claim(plan.upload_ids, run_id="run-1", run_key=plan.run_key, stage=stage)
+    for following in (*STAGES[1:-1], None):
         with ledger.fenced(claim) as connection:
             ledger.advance(connection, claim)
+        if following:
+            (claim,) = ledger.claim(plan.upload_ids, run_id="run-1", run_key=plan.run_key, stage=following)
     (again,) = plans(engine)
     assert (again.stage, again.upload_ids) == ("answers", (upload_id,))
 

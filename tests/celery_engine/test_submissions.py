@@ -1,0 +1,192 @@
+"""Laws of a stage in a queue, as the run that waits for it sees it: when it waits, when it gives up, what it says."""
+
+from __future__ import annotations
+
+import pytest
+from celery import states
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from nurseconv_dagster.automation import celery_runs
+from nurseconv_dagster.automation.celery_app import SUBMITTED
+from nurseconv_dagster.automation.celery_runs import Keeper, Submission
+from nurseconv_dagster.errors import QueueLostError, StoreUnavailableError
+from nurseconv_dagster.store.workers import beat_worker
+
+
+class Clock:
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(celery_runs.time, "monotonic", lambda: self.now)
+
+
+class Result:
+    """What Celery knows of a task; `away` for a Redis that does not answer."""
+
+    def __init__(self):
+        self.told, self.info, self.away, self.is_revoked = SUBMITTED, None, False, False
+
+    @property
+    def state(self):
+        if self.away:
+            raise RedisConnectionError("away")
+        return self.told
+
+    def get(self):
+        return ["events"]
+
+    def revoke(self):
+        self.is_revoked = True
+
+
+class Held:
+    """The ledger's side: how many uploads some process has in hand."""
+
+    def __init__(self):
+        self.n_at_work, self.n_kept, self.is_down = 0, 0, False
+
+    def keep(self):
+        if self.is_down:
+            raise StoreUnavailableError("away")
+        self.n_kept += 1
+        return self.n_at_work
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def sent(clock, engine):
+    """A submission with its result, the ledger's side, and the lines it has told."""
+    made = type("Sent", (), {})()
+    made.result, made.held, made.told = Result(), Held(), []
+    made.submission = Submission(
+        lambda: made.result, engine, Keeper(made.held, 5.0, has_uploads=True), made.told.append
+    )
+    return made
+
+
+def begin(sent, worker="a@host"):
+    sent.submission.ready()
+    sent.result.told, sent.result.info = states.STARTED, {"hostname": worker}
+
+
+def test_a_stage_that_is_done_gives_its_events(sent):
+    assert not sent.submission.ready()
+    sent.result.told = states.SUCCESS
+    assert sent.submission.ready()
+    assert sent.submission.get() == ["events"]
+
+
+def test_the_ledger_hears_of_the_run_three_times_a_lease_and_may_be_away(sent, clock):
+    for _ in range(10):
+        sent.submission.ready()
+        clock.now += 1
+    assert sent.held.n_kept == 2
+    sent.held.is_down = True
+    clock.now += 100
+    assert not sent.submission.ready()
+
+
+def test_a_redis_that_is_away_is_waited_for_and_said_so_once(sent, clock):
+    sent.submission.ready()
+    sent.result.away = True
+    for _ in range(60):
+        clock.now += 9
+        assert not sent.submission.ready()
+    sent.result.away = False
+    assert not sent.submission.ready()
+    assert [line.split("(")[0].strip() for line in sent.told] == ["Redis does not answer", "Redis answers again"]
+
+
+def test_a_redis_that_stays_away_ends_the_run_with_what_becomes_of_its_uploads(sent, clock):
+    sent.submission.ready()
+    sent.result.away = True
+    sent.submission.ready()
+    clock.now += celery_runs.REDIS_PATIENCE_S + 1
+    assert sent.submission.ready()
+    with pytest.raises(QueueLostError, match=r"not answered for 600 s\. The uploads of this run .* another run"):
+        sent.submission.get()
+
+
+def test_a_stage_that_could_not_be_put_into_its_queue_is_put_there_when_redis_is_back(clock, engine):
+    tries = []
+
+    def send():
+        tries.append(1)
+        if len(tries) < 3:
+            raise RedisConnectionError("away")
+        return Result()
+
+    submission = Submission(send, engine, Keeper(Held(), 5.0, has_uploads=True), lambda line: None)
+    assert [submission.ready() for _ in range(5)] == [False] * 5
+    assert len(tries) == 3
+
+
+def test_a_stage_that_redis_does_not_know_any_more_is_lost(sent):
+    sent.submission.ready()
+    sent.result.told = states.PENDING
+    assert sent.submission.ready()
+    with pytest.raises(QueueLostError, match="lost what it held"):
+        sent.submission.get()
+    assert sent.result.is_revoked
+
+
+def test_a_stage_may_wait_in_its_queue_as_long_as_it_must(sent, clock):
+    for _ in range(100):
+        clock.now += 600
+        assert not sent.submission.ready()
+
+
+def test_a_stage_whose_worker_is_heard_of_and_at_work_is_waited_for(sent, clock, engine):
+    begin(sent)
+    sent.held.n_at_work = 1
+    for _ in range(100):
+        clock.now += 30
+        beat_worker(engine, "a@host", frozenset({"transcription"}), reaches_redis=True)
+        assert not sent.submission.ready()
+
+
+def test_a_stage_whose_worker_is_silent_is_lost_but_not_right_after_redis_was_away(sent, clock):
+    begin(sent)
+    sent.held.n_at_work = 1
+    clock.now += 200
+    sent.result.away = True
+    sent.submission.ready()
+    clock.now += 100
+    sent.result.away = False
+    assert not sent.submission.ready(), "workers have had no time to beat yet"
+    clock.now += 61
+    assert sent.submission.ready()
+    with pytest.raises(QueueLostError, match="not been heard of for 60 s"):
+        sent.submission.get()
+
+
+def test_a_stage_whose_end_never_reached_redis_is_lost_once_nothing_is_in_hand_for_long(sent, clock, engine):
+    begin(sent)
+    beats = lambda: beat_worker(engine, "a@host", frozenset({"transcription"}), reaches_redis=True)  # noqa: E731
+    sent.held.n_at_work = 1
+    clock.now += 1000
+    beats()
+    assert not sent.submission.ready()
+    sent.held.n_at_work = 0
+    clock.now += celery_runs.NOT_AT_WORK_AT_MOST_S - 20
+    beats()
+    assert not sent.submission.ready()
+    clock.now += 40
+    beats()
+    assert sent.submission.ready()
+    with pytest.raises(QueueLostError, match="nothing of this run in hand"):
+        sent.submission.get()
+
+
+def test_a_build_of_the_marts_has_no_uploads_in_hand_and_is_waited_for(clock, engine):
+    result = Result()
+    submission = Submission(lambda: result, engine, Keeper(Held(), 5.0, has_uploads=False), lambda line: None)
+    submission.ready()
+    result.told, result.info = states.STARTED, {"hostname": "a@host"}
+    for _ in range(100):
+        clock.now += 30
+        beat_worker(engine, "a@host", frozenset({"maintenance"}), reaches_redis=True)
+        assert not submission.ready()
