@@ -4,6 +4,8 @@
     +-- TransientError             trying again, unchanged, can help
     |   +-- StoreUnavailableError  Postgres did not answer
     |   +-- VaultUnavailableError  the vault's disk is full or gone
+    |   +-- BucketUnavailableError the upload bucket cannot be reached or read
+    |   +-- ScannerUnavailableError  the virus scanner does not answer as one should
     |   +-- LeaseLostError         another run took this upload over; this one must stop writing
     |   +-- UploadBusyError        another run holds this upload's lease
     |   +-- MartsBusyError         another dbt build holds the lock
@@ -95,6 +97,18 @@ class VaultUnavailableError(TransientError):
     """The vault cannot be read or written (disk full, mount gone)."""
 
     code = "vault_unavailable"
+
+
+class BucketUnavailableError(TransientError):
+    """The upload bucket cannot be reached or listed; it must not look like an empty one."""
+
+    code = "bucket_unavailable"
+
+
+class ScannerUnavailableError(TransientError):
+    """The virus scanner does not answer as one should; nothing is waved through."""
+
+    code = "scanner_unavailable"
 
 
 class LeaseLostError(TransientError):

@@ -14,11 +14,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path
 
 import typer
 
 from nurseconv_dagster.errors import NurseconvError
+from nurseconv_dagster.intake.folder_bucket import FolderBucket
+from nurseconv_dagster.intake.object_bucket import ObjectBucket
+from nurseconv_dagster.intake.scanning import EICAR, scanner_at
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
 from nurseconv_dagster.operations.hosted import describe_privacy, describe_spending
@@ -29,6 +33,7 @@ from nurseconv_dagster.store.promises import PROMISES, count_broken
 from nurseconv_dagster.store.schema import check_schema
 
 _LEAST_FREE_BYTES = 2 * 1024**3
+_ZEROS = bytes(1 << 18)
 
 Part = Callable[[Settings], str]
 
@@ -38,6 +43,8 @@ def examine(settings: Settings, *, definitions: bool) -> int:
     parts: dict[str, Part] = {
         "versions": _versions,
         "home": _home,
+        "bucket": _bucket,
+        "scanner": _scanner,
         "database": _database,
         "ledger": _ledger,
         "audit": _audit,
@@ -71,6 +78,24 @@ def _home(settings: Settings) -> str:
     if free_bytes < _LEAST_FREE_BYTES:
         raise NurseconvError(f"{settings.home}: only {free_bytes / 1024**3:.1f} GiB free; recordings need room.")
     return f"{settings.home}, {free_bytes / 1024**3:.0f} GiB free"
+
+
+def _bucket(settings: Settings) -> str:
+    url = settings.bucket_url
+    bucket = ObjectBucket(url, allow_http=settings.bucket_allow_http) if url else FolderBucket(settings.bucket_dir)
+    return bucket.check()
+
+
+def _scanner(settings: Settings) -> str:
+    """Whether it finds the test file that every scanner finds, and takes the largest file that we do."""
+    scanner = scanner_at(settings.virus_scan)
+    if scanner is None:
+        return "off; VIRUS_SCAN turns it on"
+    if scanner.scan_pieces([EICAR]) is None:
+        raise NurseconvError("the virus scanner does not find the EICAR test file; update its signatures (freshclam).")
+    whole, rest = divmod(settings.max_file_size, len(_ZEROS))
+    scanner.scan_pieces([*repeat(_ZEROS, whole), _ZEROS[:rest]] if rest else repeat(_ZEROS, whole))
+    return f"finds the EICAR test file, and takes {settings.max_file_size} bytes"
 
 
 def _database(settings: Settings) -> str:
