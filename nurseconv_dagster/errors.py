@@ -61,16 +61,13 @@ class NurseconvError(Exception):
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
-        if code is not None:
-            self.code = code
+        self.code = code or self.code
 
 
 class TransientError(NurseconvError):
     """Trying the same again later can help.
 
     Args:
-        message: as above.
-        code: as above.
         retry_after_s: seconds to wait, where somebody knows; else null.
     """
 

@@ -39,7 +39,6 @@ from nurseconv_dagster.intake.texts import read_text
 from nurseconv_dagster.intake.vault import hash_file
 
 _UNREAD = frozenset({"empty_file", "too_large"})
-_INFECTED = "infected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ def _examine(arrival: Arrival, scanner: Scanner | None, limits: Limits, profiles
 
 def _infected(found: str) -> Refusal:
     return Refusal(
-        _INFECTED,
+        "infected",
         f"the virus scanner found {found}; nothing of the file was kept. Clean the machine that it comes from, remove "
         "the file, and record or export the conversation anew.",
     )
@@ -168,4 +167,4 @@ def _identify(arrival: Arrival, content: _Content, sidecar: Sidecar) -> str:
 
 def _is_kept(arrival: Arrival, refusal: Refusal | None) -> bool:
     """True for what goes into the vault: what was accepted; of the rest what lies in no bucket and has no virus."""
-    return refusal is None or (arrival.source != "bucket" and refusal.code not in (*_UNREAD, _INFECTED))
+    return refusal is None or (arrival.source != "bucket" and refusal.code not in (*_UNREAD, "infected"))
