@@ -4,6 +4,8 @@
     +-- TransientError             trying again, unchanged, can help
     |   +-- StoreUnavailableError  Postgres did not answer
     |   +-- VaultUnavailableError  the vault's disk is full or gone
+    |   +-- BucketUnavailableError the upload bucket cannot be reached or read
+    |   +-- ScannerUnavailableError  the virus scanner does not answer as one should
     |   +-- LeaseLostError         another run took this upload over; this one must stop writing
     |   +-- UploadBusyError        another run holds this upload's lease
     |   +-- MartsBusyError         another dbt build holds the lock
@@ -61,16 +63,13 @@ class NurseconvError(Exception):
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
-        if code is not None:
-            self.code = code
+        self.code = code or self.code
 
 
 class TransientError(NurseconvError):
     """Trying the same again later can help.
 
     Args:
-        message: as above.
-        code: as above.
         retry_after_s: seconds to wait, where somebody knows; else null.
     """
 
@@ -97,6 +96,18 @@ class VaultUnavailableError(TransientError):
     """The vault cannot be read or written (disk full, mount gone)."""
 
     code = "vault_unavailable"
+
+
+class BucketUnavailableError(TransientError):
+    """The upload bucket cannot be reached or listed; it must not look like an empty one."""
+
+    code = "bucket_unavailable"
+
+
+class ScannerUnavailableError(TransientError):
+    """The virus scanner does not answer as one should; nothing is waved through."""
+
+    code = "scanner_unavailable"
 
 
 class LeaseLostError(TransientError):

@@ -88,9 +88,20 @@ def _known_client(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _local_bucket(value: str) -> str:
-    if "://" in value:
-        raise ValueError("allowed: the path of a folder")
+def _known_bucket(value: str) -> str:
+    if "://" not in value:
+        return value
+    # Prefixes: no empty folder, `.` or `..`, and nothing that an address gives a meaning (a query, a user).
+    if not re.fullmatch(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]+[a-z0-9](/(?!\.{1,2}(/|$))[^/?#@]+)*/?", value):
+        raise ValueError(
+            "allowed: the path of a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+        )
+    return value
+
+
+def _known_scanner(value: str) -> str:
+    if not re.fullmatch(r"off|clamav://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?|unix:/.+", value):
+        raise ValueError("allowed: off, clamav://host:3310, or unix: with the path of clamd's socket")
     return value
 
 
@@ -144,9 +155,10 @@ Timezone = Annotated[str, AfterValidator(_known_timezone)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Issuer = Annotated[str, AfterValidator(_trusted_issuer)]
 OidcClient = Annotated[str, AfterValidator(_known_client)]  # stands behind `oidc_issuer`
-BucketPlace = Annotated[str, AfterValidator(_local_bucket)]
+BucketPlace = Annotated[str, AfterValidator(_known_bucket)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 BelowHardLimit = Annotated[int, AfterValidator(_below_hard_limit)]  # stands behind `task_time_limit_s`
 # Both stand behind `debug`. One's own secret the home could make; another's was made elsewhere.
 OwnSecret = Annotated[SecretStr, AfterValidator(_own_secret)]
 OtherSecret = Annotated[SecretStr, AfterValidator(_other_secret)]
+ScannerPlace = Annotated[str, AfterValidator(_known_scanner)]

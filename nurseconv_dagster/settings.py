@@ -40,6 +40,7 @@ from nurseconv_dagster.setting_rules import (
     PerMinute,
     ProviderOrder,
     RedisAddress,
+    ScannerPlace,
     Timezone,
     WebAddress,
     WhisperModel,
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
     dagster_database_url: str = ""
     redis_url: RedisAddress = SecretStr("")
     upload_dir: BucketPlace = ""
+    bucket_list_every_s: float = Field(30.0, ge=0, le=86_400)
+    bucket_allow_http: bool = False
     after_ingest: Literal["leave", "delete"] = "leave"
     stable_after_s: float = Field(5.0, ge=0, le=3600)
     timezone: Timezone = "UTC"
@@ -90,6 +93,7 @@ class Settings(BaseSettings):
     max_file_size: int = Field(104_857_600, ge=1)
     allowed_audio_formats: AudioFormats = AUDIO_FORMATS
     max_duration_s: float = Field(4 * 3600.0, gt=0, allow_inf_nan=False)
+    virus_scan: ScannerPlace = "off"
 
     # speech
     whisper_model: WhisperModel = "base"
@@ -158,8 +162,13 @@ class Settings(BaseSettings):
         return self.nurseconv_home.expanduser().resolve()
 
     @property
+    def bucket_url(self) -> str:
+        """The upload bucket's address in a cloud; empty when it is a folder."""
+        return self.upload_dir if "://" in self.upload_dir else ""
+
+    @property
     def bucket_dir(self) -> Path:
-        """The upload bucket's folder; `uploads` in the home when `UPLOAD_DIR` is empty."""
+        """The upload bucket's folder, when it is one; `uploads` in the home when `UPLOAD_DIR` is empty."""
         return Path(self.upload_dir).expanduser().resolve() if self.upload_dir else self.home / "uploads"
 
     @property

@@ -33,6 +33,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from nurseconv_dagster.api import (
     audio,
+    bucket_events,
     documents,
     events,
     exporting,
@@ -69,8 +70,8 @@ from nurseconv_dagster.telemetry.logs import start_logs
 
 ROUTERS = (
     uploads.router, texts.router, audio.router, exporting.router, events.router, tasks.router, questions.router,
-    reviews.router, receipts.router, health.router, metrics.router, documents.router, login.router,
-    upload_page.router, pages.router, gate.router,
+    bucket_events.router, reviews.router, receipts.router, health.router, metrics.router, documents.router,
+    login.router, upload_page.router, pages.router, gate.router,
 )  # fmt: skip
 # Connections and threads of one worker: a request holds a connection for as long as it reads, and a download a thread.
 POOL_SIZE, MAX_OVERFLOW, THREADS = 8, 4, 24

@@ -28,6 +28,7 @@ from nurseconv_dagster.errors import RequestRefusedError, ScopeMissingError
 from nurseconv_dagster.intake.arrivals import Accepted, Arrival, Kind, Refusal, Sender, Sidecar
 from nurseconv_dagster.intake.door import accept
 from nurseconv_dagster.intake.limits import limits_of
+from nurseconv_dagster.intake.scanning import scanner_at
 from nurseconv_dagster.intake.sidecars import refuse_profile, validate_sidecar
 from nurseconv_dagster.intake.vault import FileVault
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
@@ -134,7 +135,7 @@ def submit(parts: Parts, caller: Caller, sent: Sent) -> Taken | Refusal:
     Raises:
         RequestRefusedError, ScopeMissingError: the unit is missing, or not one of the caller's.
         IdentityConflictError: the key stands for another upload.
-        StoreUnavailableError, VaultUnavailableError: transient.
+        StoreUnavailableError, VaultUnavailableError, ScannerUnavailableError: transient.
     """
     settings, engine = parts.settings, parts.engine
     profiles = read_catalogue(settings).profiles.keys()
@@ -159,6 +160,7 @@ def submit(parts: Parts, caller: Caller, sent: Sent) -> Taken | Refusal:
             arrival,
             vault=FileVault(settings.vault_dir),
             ledger=ArrivalLedger(engine),
+            scanner=scanner_at(settings.virus_scan),
             limits=limits_of(settings),
             profiles=profiles,
             now=now,

@@ -6,6 +6,7 @@ What to keep out: what the door does with a file (intake), who may ride together
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -32,7 +33,7 @@ from nurseconv_dagster.automation.jobs import (
 )
 from nurseconv_dagster.automation.partitions import uploads_partitions
 from nurseconv_dagster.automation.queues import urgency
-from nurseconv_dagster.errors import VaultUnavailableError
+from nurseconv_dagster.errors import BucketUnavailableError, ScannerUnavailableError, VaultUnavailableError
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import Settings, load_settings
@@ -41,6 +42,7 @@ from nurseconv_dagster.store import planning, reporting
 INTAKE_EVERY_S = 5
 # A sensor has 60 s; what is left waits for the next tick.
 TAKE_IN_AT_MOST_S = 20.0
+TAKEN = "taken"
 MARTS_AT_LATEST_S = 60.0
 MARTS_RETRY_AFTER_S = 60.0
 MARTS_GIVEN_UP_AFTER_S = 3600.0
@@ -59,30 +61,56 @@ _IN_PROGRESS = [
     description="Takes stable files in from the upload bucket and asks for the runs the ledger says are due.",
 )
 def intake_sensor(context: SensorEvaluationContext, store: StoreResource, intake: IntakeResource) -> SensorResult:
-    """Run requests for all that is due; counts only where none is."""
-    n_taken = take_in(intake, at_most_s=TAKE_IN_AT_MOST_S)
+    """Run requests for all that is due; counts only where none is.
+
+    A bucket that is away fails the tick, but only where that holds up nothing else: uploads come over the API too.
+
+    Raises:
+        BucketUnavailableError: transient; the bucket cannot be reached, and nothing else is due.
+    """
+    away: BucketUnavailableError | None = None
+    counts: Counter[str] = Counter()
+    try:
+        take_in(intake, counts, at_most_s=TAKE_IN_AT_MOST_S)
+    except BucketUnavailableError as error:
+        away = error
     requests = [
         *request_due(context.instance, store.engine, store.settings),
         *request_marts(context.instance, store.engine),
     ]
-    if not requests:
-        return SensorResult(skip_reason=f"took in {n_taken} files; no run is due")
-    return SensorResult(run_requests=requests)
+    if requests:
+        if away is not None:
+            context.log.error(f"{away.code}: {away}")
+        return SensorResult(run_requests=requests)
+    if away is not None:
+        raise away
+    return SensorResult(skip_reason=f"took in {counts.pop(TAKEN, 0)} files{_waiting(counts)}; no run is due")
 
 
-def take_in(intake: IntakeResource, *, at_most_s: float) -> int:
-    """How many arrivals went through the door, oldest first; stops in time, the rest waits for the next tick."""
-    deadline = time.monotonic() + at_most_s
-    n_taken = 0
-    for arrival in intake.new_arrivals(datetime.now(UTC)):
+def take_in(intake: IntakeResource, counts: Counter[str], *, at_most_s: float) -> None:
+    """Counts what became of new bucket files, oldest first: `TAKEN`, or why they wait; stops in time.
+
+    Args:
+        counts: is added to as it goes.
+        at_most_s: the rest waits for the next tick.
+
+    Raises:
+        BucketUnavailableError: transient; the bucket cannot be reached.
+    """
+    for file in intake.new_files(time.monotonic() + at_most_s):
         try:
-            intake.accept(arrival)
-        except VaultUnavailableError:  # this one file cannot be read or kept just now; the next tick sees it again
-            continue
-        n_taken += 1
-        if time.monotonic() > deadline:
-            break
-    return n_taken
+            intake.take_in(file)
+            counts[TAKEN] += 1
+        except VaultUnavailableError as error:  # this one file cannot be read or kept now; it is seen again
+            counts[error.code] += 1
+        except ScannerUnavailableError as error:
+            counts[error.code] += 1
+            if error.code == ScannerUnavailableError.code:  # away: the next file would wait for it as long
+                return
+
+
+def _waiting(counts: Counter[str]) -> str:
+    return "".join(f", {n} wait ({code})" for code, n in sorted(counts.items()))
 
 
 def request_due(instance: DagsterInstance, engine: Engine, settings: Settings) -> Iterator[RunRequest]:

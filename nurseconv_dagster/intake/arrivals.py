@@ -65,6 +65,7 @@ class Arrival:
         idempotency_key: the caller's own, made unique to the caller; null when none.
         declared_kind: what the caller knows it is; null to decide by content.
         sender: the caller of the API; null for bucket and command line, which the source names well enough.
+        size_bytes: what its source says of a file that was not fetched, for it is too large; `path` leads nowhere then.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Arrival:
     idempotency_key: str | None = None
     declared_kind: Kind | None = None
     sender: Sender | None = None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Refusal:
     Args:
         code: stable, snake_case: `empty_file`, `unknown_format`, `format_not_allowed`, `too_large`, `too_long`,
             `damaged_audio`, `no_audio_stream`, `too_many_channels`, `bad_sample_rate`, `too_much_memory`, `not_utf8`,
-            `empty_text`, `bad_sidecar`, `unknown_profile`, `erased`.
+            `empty_text`, `bad_sidecar`, `unknown_profile`, `infected`, `erased`.
         message: what was found, what is allowed, what to do. No file name, no content.
     """
 

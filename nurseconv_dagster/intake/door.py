@@ -6,7 +6,7 @@ What to keep out: how a check is made (its own module), SQL, and waiting for fil
 
 Killed at any line, the same arrival can simply come again: the object is stored before the row that names it, and both
 writes find themselves done. Refused files of the bucket stay where they lie; of others the vault keeps a copy, unless
-there is nothing to keep or too much of it.
+there is nothing to keep, too much of it, or a virus in it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from nurseconv_dagster.intake.demuxing import probe
 from nurseconv_dagster.intake.filenames import clean_filename
 from nurseconv_dagster.intake.identity import identity_key, unread_key, upload_id
 from nurseconv_dagster.intake.limits import Limits
+from nurseconv_dagster.intake.scanning import Scanner
 from nurseconv_dagster.intake.sidecars import refuse_profile
 from nurseconv_dagster.intake.sniffing import UNKNOWN_CONTENT_TYPE, Sniffed, sniff
 from nurseconv_dagster.intake.texts import read_text
@@ -57,7 +58,14 @@ class _Content:
 
 
 def accept(
-    arrival: Arrival, *, vault: Vault, ledger: Ledger, limits: Limits, profiles: Collection[str], now: datetime
+    arrival: Arrival,
+    *,
+    vault: Vault,
+    ledger: Ledger,
+    scanner: Scanner | None,
+    limits: Limits,
+    profiles: Collection[str],
+    now: datetime,
 ) -> Accepted:
     """What became of the arrival; its row and receipt are in the ledger when this returns.
 
@@ -65,12 +73,14 @@ def accept(
         arrival: the file and what is said about it; the file is read, never changed.
         vault: keeps the content.
         ledger: keeps the row.
+        scanner: looks for viruses before anything is kept; null when scanning is off.
         limits: size, formats, duration, channels, rate.
         profiles: the catalogue's profile names.
         now: the time of arrival, aware.
 
     Raises:
         VaultUnavailableError: transient; the vault cannot be written, or the file vanished or changed meanwhile.
+        ScannerUnavailableError: transient; nobody could look for viruses, and nothing was kept.
         StoreUnavailableError: transient; the ledger wrote nothing.
         IdentityConflictError: the same idempotency key arrived before with other bytes.
     """
@@ -80,6 +90,7 @@ def accept(
             arrival,
             vault=vault,
             ledger=ledger,
+            scanner=scanner,
             limits=limits,
             profiles=profiles,
             now=now,
@@ -101,6 +112,7 @@ def _take(
     *,
     vault: Vault,
     ledger: Ledger,
+    scanner: Scanner | None,
     limits: Limits,
     profiles: Collection[str],
     now: datetime,
@@ -108,7 +120,7 @@ def _take(
 ) -> Accepted:
     """As `accept()`."""
     try:
-        content = _examine(arrival, limits, profiles)
+        content = _examine(arrival, scanner, limits, profiles)
     except OSError as error:
         raise VaultUnavailableError(
             f"the file that arrived cannot be read ({error.strerror}); send it again, or let the service read it.",
@@ -143,8 +155,8 @@ def _take(
     return accepted
 
 
-def _examine(arrival: Arrival, limits: Limits, profiles: Collection[str]) -> _Content:
-    size_bytes = arrival.path.stat().st_size
+def _examine(arrival: Arrival, scanner: Scanner | None, limits: Limits, profiles: Collection[str]) -> _Content:
+    size_bytes = arrival.path.stat().st_size if arrival.size_bytes is None else arrival.size_bytes
     if size_bytes > limits.max_file_size_bytes:
         refusal = Refusal(
             "too_large",
@@ -152,12 +164,23 @@ def _examine(arrival: Arrival, limits: Limits, profiles: Collection[str]) -> _Co
             "compress or split the recording, or raise MAX_FILE_SIZE.",
         )
         return _Content("", size_bytes, UNKNOWN_CONTENT_TYPE, arrival.declared_kind or "audio", refusal)
-    sniffed = sniff(arrival.path, arrival.filename, arrival.declared_kind)
     sha256, size_bytes = hash_file(arrival.path)
+    found = scanner.scan(arrival.path, sha256) if scanner is not None else None
+    if found is not None:
+        return _Content(sha256, size_bytes, UNKNOWN_CONTENT_TYPE, arrival.declared_kind or "audio", _infected(found))
+    sniffed = sniff(arrival.path, arrival.filename, arrival.declared_kind)
     if isinstance(sniffed, Refusal):
         is_text = arrival.declared_kind == "text" or sniffed.code == "not_utf8"
         return _Content(sha256, size_bytes, UNKNOWN_CONTENT_TYPE, "text" if is_text else "audio", sniffed)
     return _Content(sha256, size_bytes, sniffed.content_type, sniffed.kind, _refuse(arrival, sniffed, limits, profiles))
+
+
+def _infected(found: str) -> Refusal:
+    return Refusal(
+        "infected",
+        f"the virus scanner found {found}; nothing of the file was kept. Clean the machine that it comes from, remove "
+        "the file, and record or export the conversation anew.",
+    )
 
 
 def _refuse(arrival: Arrival, sniffed: Sniffed, limits: Limits, profiles: Collection[str]) -> Refusal | None:
@@ -185,5 +208,5 @@ def _identify(arrival: Arrival, content: _Content, sidecar: Sidecar) -> str:
 
 
 def _is_kept(arrival: Arrival, refusal: Refusal | None) -> bool:
-    """True for what goes into the vault: everything accepted, and what was refused and lies in no bucket."""
-    return refusal is None or (arrival.source != "bucket" and refusal.code not in _UNREAD)
+    """True for what goes into the vault: what was accepted; of the rest what lies in no bucket and has no virus."""
+    return refusal is None or (arrival.source != "bucket" and refusal.code not in (*_UNREAD, "infected"))

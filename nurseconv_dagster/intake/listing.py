@@ -1,8 +1,8 @@
-"""What lies in the bucket: every file that may be an upload, oldest first, and which of them have stopped changing.
+"""What lies in a bucket that is a folder: every file that may be an upload, oldest first, and which of them are whole.
 
-What lives here: `list_bucket()` and `stable()`.
-When to add here: a kind of file that programs leave behind and nobody meant as an upload.
-What to keep out: opening files; the ledger (the sensor compares versions).
+What lives here: `list_bucket()`, `stable()`, `version_of()`, `location_of()`.
+When to add here: a trait of file systems that makes a file look like an upload, or whole, when it is not.
+What to keep out: opening files (`folder_bucket`); names (`left_alone`); the ledger.
 """
 
 from __future__ import annotations
@@ -10,48 +10,18 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from nurseconv_dagster.intake.buckets import BucketFile
+from nurseconv_dagster.intake.left_alone import is_folder_left_alone, is_left_alone
 from nurseconv_dagster.intake.sidecars import find_sidecar
-
-_LEFT_ALONE = re.compile(
-    r"\..*|.*~|~\$.*|.*\.(part|partial|tmp|temp|crdownload|download|filepart|swp|json)|thumbs\.db|desktop\.ini",
-    re.IGNORECASE | re.DOTALL,
-)
-_FOLDERS_LEFT_ALONE = re.compile(
-    r"\..*|\$recycle\.bin|system volume information|lost\+found|@eadir|#recycle", re.IGNORECASE | re.DOTALL
-)
 
 # What a file looks like that vanished while it was listed, or a link that leads nowhere or to itself.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class BucketFile:
-    """One file of the bucket.
-
-    Args:
-        path: where it lies.
-        location: the path relative to the bucket, with `/`; bytes that are no UTF-8 are spelled U+FFFD and two hex
-            digits, so that it can be stored.
-        size_bytes: of the file.
-        mtime_ns: of the file.
-        version: size and mtime of the file, and of its sidecar: a mended sidecar is a new arrival.
-        sidecar: the JSON beside it, null when there is none.
-    """
-
-    path: Path
-    location: str
-    size_bytes: int
-    mtime_ns: int
-    version: str
-    sidecar: Path | None
 
 
 def list_bucket(root: Path) -> list[BucketFile]:
@@ -68,7 +38,7 @@ def list_bucket(root: Path) -> list[BucketFile]:
     """
     root = root.resolve(strict=True)
     found = [file for path in _walk(root) if (file := _describe(root, path)) is not None]
-    return sorted(found, key=lambda file: (file.mtime_ns, file.location))
+    return sorted(found, key=lambda file: (file.changed_ns, file.location))
 
 
 def stable(files: Iterable[BucketFile], now: float, stable_after_s: float) -> Iterator[BucketFile]:
@@ -82,8 +52,8 @@ def stable(files: Iterable[BucketFile], now: float, stable_after_s: float) -> It
     for file in files:
         paths = [file.path] if file.sidecar is None else [file.path, file.sidecar]
         try:
-            is_old = all(now - _changed_at(path.stat(), now) >= stable_after_s for path in paths)
-            is_same = _version(file.path, find_sidecar(file.path)) == file.version
+            is_old = all(now - _changed_at(Path(path).stat(), now) >= stable_after_s for path in paths)
+            is_same = version_of(Path(file.path)) == file.version
         except OSError:
             continue  # gone or unreadable: not stable now; the next listing tells
         if is_old and is_same:
@@ -101,13 +71,22 @@ def location_of(root: Path, path: Path) -> str:
     return "".join(f"\ufffd{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in relative)
 
 
+def version_of(path: Path) -> str:
+    """The version of a file as it is now, with the sidecar that it has now.
+
+    Raises:
+        OSError: one of them cannot be looked at.
+    """
+    return _version(path, find_sidecar(path))
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if not _FOLDERS_LEFT_ALONE.fullmatch(entry.name):
+                if not is_folder_left_alone(entry.name):
                     yield from _walk_below(Path(entry.path))
-            elif not _LEFT_ALONE.fullmatch(entry.name):
+            elif not is_left_alone(entry.name):
                 yield Path(entry.path)
 
 
@@ -130,7 +109,9 @@ def _describe(root: Path, path: Path) -> BucketFile | None:
     except OSError as error:
         _tell_unreadable(error)
         return None
-    return BucketFile(path, location_of(root, path), facts.st_size, facts.st_mtime_ns, version, sidecar)
+    return BucketFile(
+        str(path), location_of(root, path), facts.st_size, facts.st_mtime_ns, version, str(sidecar) if sidecar else None
+    )
 
 
 def _tell_unreadable(error: OSError) -> None:

@@ -1,6 +1,6 @@
 """The JSON beside a recording: found, read strictly, and refused with a reason when it says something else.
 
-What lives here: `find_sidecar()`, `load_sidecar()`, `parse_sidecar()` and the check of the profile.
+What lives here: `sidecar_names()`, `find_sidecar()`, `load_sidecar()`, `parse_sidecar()` and the check of the profile.
 When to add here: a rule about what a sender may say; the fields themselves are in `arrivals.Sidecar`.
 What to keep out: what the fields lead to (the ledger and the catalogue know).
 """
@@ -26,9 +26,16 @@ class _DuplicateFieldError(ValueError):
     """A field stands twice; JSON alone would keep the last and drop the other in silence."""
 
 
+def sidecar_names(recording: str) -> tuple[str, str]:
+    """What the sidecar beside a recording may be called, the better name first: `visit.wav.json`, `visit.json`."""
+    dot = recording.rfind(".")
+    stem = recording[:dot] if 0 < dot < len(recording) - 1 else recording
+    return f"{recording}.json", f"{stem}.json"
+
+
 def find_sidecar(recording: Path) -> Path | None:
-    """The sidecar of a recording: `visit.wav.json`, else `visit.json`, else null."""
-    for candidate in (recording.with_name(f"{recording.name}.json"), recording.with_suffix(".json")):
+    """The sidecar of a recording that lies in a folder, else null."""
+    for candidate in map(recording.with_name, sidecar_names(recording.name)):
         if candidate != recording and os.path.isfile(candidate):  # noqa: PTH113  # Path.is_file raises on long names
             return candidate
     return None

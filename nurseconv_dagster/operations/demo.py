@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from sqlalchemy import Engine
 
+from nurseconv_dagster.errors import SettingsError
 from nurseconv_dagster.evaluation.tables import render_report
 from nurseconv_dagster.operations.driver import drive
 from nurseconv_dagster.operations.evaluate import tell_dagster
@@ -50,6 +51,8 @@ def run_demo(home: Path) -> int:
     """The exit code: 0 when every sample ended as it should and is in the marts."""
     os.environ["NURSECONV_HOME"] = str(home)
     settings = load_settings()
+    if settings.bucket_url:
+        raise SettingsError("the demo drops its samples into a folder; leave UPLOAD_DIR empty for it.")
     clock: dict[str, float] = {}
     with _timed(clock, "home, database, dbt manifest"):
         typer.echo(f"==> Making the home ready: {settings.home}")

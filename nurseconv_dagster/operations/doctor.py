@@ -15,11 +15,15 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import repeat
 from pathlib import Path
 
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, QueueLostError
+from nurseconv_dagster.intake.folder_bucket import FolderBucket
+from nurseconv_dagster.intake.object_bucket import ObjectBucket
+from nurseconv_dagster.intake.scanning import EICAR, scanner_at
 from nurseconv_dagster.operations.addresses import Address
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
@@ -34,6 +38,7 @@ from nurseconv_dagster.telemetry.logs import log_file
 from nurseconv_dagster.telemetry.traces import VARIABLE
 
 _LEAST_FREE_BYTES = 2 * 1024**3
+_ZEROS = bytes(1 << 18)
 
 Part = Callable[[Settings], str]
 
@@ -43,6 +48,8 @@ def examine(settings: Settings, *, definitions: bool) -> int:
     parts: dict[str, Part] = {
         "versions": _versions,
         "home": _home,
+        "bucket": _bucket,
+        "scanner": _scanner,
         "database": _database,
         "ledger": _ledger,
         "audit": _audit,
@@ -81,6 +88,24 @@ def _home(settings: Settings) -> str:
     if free_bytes < _LEAST_FREE_BYTES:
         raise NurseconvError(f"{settings.home}: only {free_bytes / 1024**3:.1f} GiB free; recordings need room.")
     return f"{settings.home}, {free_bytes / 1024**3:.0f} GiB free"
+
+
+def _bucket(settings: Settings) -> str:
+    url = settings.bucket_url
+    bucket = ObjectBucket(url, allow_http=settings.bucket_allow_http) if url else FolderBucket(settings.bucket_dir)
+    return bucket.check()
+
+
+def _scanner(settings: Settings) -> str:
+    """Whether it finds the test file that every scanner finds, and takes the largest file that we do."""
+    scanner = scanner_at(settings.virus_scan)
+    if scanner is None:
+        return "off; VIRUS_SCAN turns it on"
+    if scanner.scan_pieces([EICAR]) is None:
+        raise NurseconvError("the virus scanner does not find the EICAR test file; update its signatures (freshclam).")
+    whole, rest = divmod(settings.max_file_size, len(_ZEROS))
+    scanner.scan_pieces([*repeat(_ZEROS, whole), _ZEROS[:rest]] if rest else repeat(_ZEROS, whole))
+    return f"finds the EICAR test file, and takes {settings.max_file_size} bytes"
 
 
 def _database(settings: Settings) -> str:

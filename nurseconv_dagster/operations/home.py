@@ -19,6 +19,7 @@ from filelock import FileLock
 from sqlalchemy import text
 
 from nurseconv_dagster.errors import BuildError
+from nurseconv_dagster.intake.clouds import open_store
 from nurseconv_dagster.operations.embedded_postgres import ensure_server
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, dagster_url, open_engine, transaction
@@ -46,7 +47,10 @@ def prepare_home(settings: Settings) -> None:
     prepare_store(settings)
     home = settings.home
     (home / "dagster").mkdir(exist_ok=True, mode=0o700)
-    settings.bucket_dir.mkdir(parents=True, exist_ok=True, mode=0o777 if settings.upload_dir else 0o700)
+    if settings.bucket_url:
+        open_store(settings.bucket_url, allow_http=settings.bucket_allow_http)  # a wrong endpoint is told here
+    else:
+        settings.bucket_dir.mkdir(parents=True, exist_ok=True, mode=0o777 if settings.upload_dir else 0o700)
     _ensure_dagster_database(settings)
     os.environ.update(environment(settings))
     instance_file = home / "dagster" / "dagster.yaml"

@@ -125,7 +125,7 @@ def _parts(settings: Settings, engine: Engine, ui: Address, api: Address, folder
             needs=("code server",),
             prepare=partial(listings.silence, engine, listings.DAEMON),
             is_ready=partial(_has_beaten, engine),
-            ready=f"daemon ready: files dropped into {settings.bucket_dir} are taken in",
+            ready=f"daemon ready: files dropped into {settings.bucket_url or settings.bucket_dir} are taken in",
         ),
     ]
 

@@ -33,6 +33,8 @@ from nurseconv_dagster.store.tables import (
 
 # The running part that beats while Dagster's daemon evaluates our sensors.
 DAEMON = "dagster-daemon"
+# What beats when somebody says that there is something new in the upload bucket.
+BUCKET_EVENT = "bucket-event"
 EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
 
 

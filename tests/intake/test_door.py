@@ -27,6 +27,7 @@ class House:
         self.vault = FileVault(root / "vault")
         self.ledger = MemoryLedger()
         self.n_files = 0
+        self.scanner = None
 
     def bring(self, content, filename=f"{CANARY}.wav", limits=Limits(), **said):  # noqa: B008  # a frozen value
         self.n_files += 1
@@ -37,7 +38,15 @@ class House:
         return self.enter(arrival, limits)
 
     def enter(self, arrival, limits=Limits()):  # noqa: B008  # a frozen value
-        return accept(arrival, vault=self.vault, ledger=self.ledger, limits=limits, profiles={"general"}, now=NOW)
+        return accept(
+            arrival,
+            vault=self.vault,
+            ledger=self.ledger,
+            scanner=self.scanner,
+            limits=limits,
+            profiles={"general"},
+            now=NOW,
+        )
 
     @property
     def last(self):

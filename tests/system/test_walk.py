@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 
 import pytest
 from sqlalchemy import Engine, text
@@ -78,7 +79,9 @@ def test_a_failure_inside_a_batch_leaves_its_mates_whole(home, store_engine):
     from nurseconv_dagster.resources.stores import StoreResource
 
     intake = IntakeResource(store=StoreResource())
-    assert take_in(intake, at_most_s=20) == 4
+    counts: Counter[str] = Counter()
+    take_in(intake, counts, at_most_s=20)
+    assert counts == {"taken": 4}
     victim = listings.list_uploads(store_engine)[1]
     intake.vault.path(victim.object_key).unlink()
     with store_engine.begin() as connection:  # do not wait out the pauses of three attempts
