@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     reconcile_every_s: int = Field(30, ge=5, le=3600)
     stale_after_s: float = Field(7200.0, gt=0)
     max_attempts: int = Field(3, ge=1, le=20)
+    retention_days: int | None = Field(None, ge=1)
 
     # api
     host: str = Field("127.0.0.1", min_length=1)
@@ -141,6 +142,7 @@ class Settings(BaseSettings):
     # secrets
     debug: bool = False
     secret_key: OwnSecret = SecretStr("")
+    encryption_key_file: Path | None = None
 
     @cached_property
     def home(self) -> Path:

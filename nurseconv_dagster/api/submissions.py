@@ -29,7 +29,7 @@ from nurseconv_dagster.intake.arrivals import Accepted, Arrival, Kind, Refusal, 
 from nurseconv_dagster.intake.door import accept
 from nurseconv_dagster.intake.limits import limits_of
 from nurseconv_dagster.intake.sidecars import refuse_profile, validate_sidecar
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import vault_of
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.arrivals import ArrivalLedger
@@ -157,7 +157,7 @@ def submit(parts: Parts, caller: Caller, sent: Sent) -> Taken | Refusal:
         )
         accepted = accept(
             arrival,
-            vault=FileVault(settings.vault_dir),
+            vault=vault_of(settings),
             ledger=ArrivalLedger(engine),
             limits=limits_of(settings),
             profiles=profiles,

@@ -19,6 +19,8 @@ from uuid import UUID
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
+from nurseconv_dagster.operations.backup_commands import commands as backup_commands
+from nurseconv_dagster.operations.encryption_commands import encryption_app
 from nurseconv_dagster.operations.key_commands import keys_app
 from nurseconv_dagster.operations.quality_commands import commands as quality_commands
 from nurseconv_dagster.operations.readiness import ready
@@ -38,9 +40,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(quality_commands)
+app.add_typer(backup_commands)
 
 
 app.add_typer(keys_app, name="keys")
+app.add_typer(encryption_app, name="encryption")
 audit_app = typer.Typer(help="The log of who did what to which upload.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
 
@@ -254,8 +258,16 @@ def url(role: Annotated[Role, typer.Option(help="bi sees the marts and nothing e
 
 
 @app.command()
-def migrate() -> None:
-    """Make the home ready: folders, database, schema, dbt's manifest. Safe to run again."""
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether there is something to do; exit 1 if so.")
+    ] = False,
+) -> None:
+    """Make the home ready: folders, database, schema, dbt's manifest. Safe to run again, also twice at once."""
+    if check:
+        from nurseconv_dagster.operations.home import check_store
+
+        raise typer.Exit(check_store(load_settings()))
     settings = ready()
     typer.echo(f"ready: {settings.home}")
 
@@ -263,11 +275,14 @@ def migrate() -> None:
 @app.command()
 def doctor(
     definitions: Annotated[bool, typer.Option("--definitions", help="Validate the Dagster definitions too.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read all that is kept: hashes, quotes, audit chain.")] = False,
 ) -> None:
     """Test each part and say what is wrong and what to do. Exit code 0 when all is well, 1 when not."""
+    from nurseconv_dagster.operations.deep_doctor import examine_deep
     from nurseconv_dagster.operations.doctor import examine
 
-    raise typer.Exit(examine(load_settings(), definitions=definitions))
+    code = examine(load_settings(), definitions=definitions)
+    raise typer.Exit(max(code, examine_deep(load_settings()) if deep else 0))
 
 
 @audit_app.command()
