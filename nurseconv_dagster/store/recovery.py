@@ -69,8 +69,13 @@ def hand_back(engine: Engine) -> int:
     Called where no run is alive.
     """
     with transaction(engine) as connection:
-        _abandon_jobs(connection, true())
-        return put_back(connection, uploads.c.status == "processing")
+        return hand_back_in(connection)
+
+
+def hand_back_in(connection: Connection) -> int:
+    """The same inside a transaction."""
+    _abandon_jobs(connection, true())
+    return put_back(connection, uploads.c.status == "processing")
 
 
 def _lost(connection: Connection, stale_after_s: float) -> list[Row[Any]]:
