@@ -35,7 +35,7 @@ from nurseconv_dagster.store.erasure import TOMBSTONES
 from nurseconv_dagster.store.tombstones import LATEST_BACKUP, add_lines, read_lines
 
 # Files of the home that cannot be made again. Not `postgres.json`: another server has passwords of its own.
-HOME_FILES = ("secret.key", "readers.json")
+HOME_FILES = ("secret.key", "readers.json", "dagster/dagster.yaml")
 
 
 @dataclass(frozen=True, slots=True)

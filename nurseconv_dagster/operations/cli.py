@@ -24,6 +24,7 @@ from nurseconv_dagster.operations.encryption_commands import encryption_app
 from nurseconv_dagster.operations.key_commands import keys_app
 from nurseconv_dagster.operations.quality_commands import commands as quality_commands
 from nurseconv_dagster.operations.readiness import ready
+from nurseconv_dagster.operations.state_commands import commands as state_commands
 from nurseconv_dagster.settings import HOSTED, load_settings
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(quality_commands)
 app.add_typer(backup_commands)
+app.add_typer(state_commands)
 
 
 app.add_typer(keys_app, name="keys")
@@ -255,34 +257,6 @@ def url(role: Annotated[Role, typer.Option(help="bi sees the marts and nothing e
     from nurseconv_dagster.operations.urls import connection_string
 
     typer.echo(connection_string(ready(), str(role)))
-
-
-@app.command()
-def migrate(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say whether there is something to do; exit 1 if so.")
-    ] = False,
-) -> None:
-    """Make the home ready: folders, database, schema, dbt's manifest. Safe to run again, also twice at once."""
-    if check:
-        from nurseconv_dagster.operations.home import check_store
-
-        raise typer.Exit(check_store(load_settings()))
-    settings = ready()
-    typer.echo(f"ready: {settings.home}")
-
-
-@app.command()
-def doctor(
-    definitions: Annotated[bool, typer.Option("--definitions", help="Validate the Dagster definitions too.")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Read all that is kept: hashes, quotes, audit chain.")] = False,
-) -> None:
-    """Test each part and say what is wrong and what to do. Exit code 0 when all is well, 1 when not."""
-    from nurseconv_dagster.operations.deep_doctor import examine_deep
-    from nurseconv_dagster.operations.doctor import examine
-
-    code = examine(load_settings(), definitions=definitions)
-    raise typer.Exit(max(code, examine_deep(load_settings()) if deep else 0))
 
 
 @audit_app.command()

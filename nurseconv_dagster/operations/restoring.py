@@ -170,6 +170,7 @@ def _restore_files(settings: Settings, backup: BackupReader, *, replace: bool) -
         content, file = backup.read(f"home/{name}"), settings.home / name
         if content is None or (file.exists() and not replace):
             continue
+        file.parent.mkdir(mode=0o700, exist_ok=True)
         temporary = file.with_suffix(".tmp")
         temporary.unlink(missing_ok=True)
         temporary.touch(mode=0o600)
