@@ -7,7 +7,6 @@ What to keep out: names of files, and whose content it is (the ledger knows).
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -22,10 +21,10 @@ from typing import BinaryIO
 from nurseconv_dagster.encryption import files
 from nurseconv_dagster.encryption.ring import Ring, ring_of
 from nurseconv_dagster.errors import VaultUnavailableError
+from nurseconv_dagster.intake.disk import adopt, nameless, sync_folder
 from nurseconv_dagster.settings import Settings
 
 _CHUNK_BYTES = 1 << 20
-_NO_LINKS = (errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # file systems without hard links give EPERM
 _OBJECT_KEY = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
@@ -88,7 +87,7 @@ class FileVault:
             if target.is_file() and self.size(object_key) == os.fstat(content.fileno()).st_size:
                 return object_key
             may_adopt = source.parent == self.incoming and not target.exists() and not self.seals
-            if not (may_adopt and _adopt(source, target)):
+            if not (may_adopt and adopt(source, target)):
                 self._copy(content, target, content_sha256)
         return object_key
 
@@ -125,7 +124,7 @@ class FileVault:
         if is_plain:
             yield path
             return
-        with self.open(object_key) as content, _nameless() as copy:
+        with self.open(object_key) as content, nameless() as copy:
             shutil.copyfileobj(content, copy, _CHUNK_BYTES)
             copy.flush()
             yield Path(f"/proc/self/fd/{copy.fileno()}")
@@ -194,7 +193,7 @@ class FileVault:
         with as_unavailable():
             target.unlink(missing_ok=True)
             if target.parent.is_dir():
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
 
     def remove_leftovers(self, older_than_s: float) -> int:
         """How many half-written copies of killed processes were removed.
@@ -230,7 +229,7 @@ class FileVault:
                 copy.flush()
                 os.fsync(copy.fileno())
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -260,39 +259,6 @@ def _hash(content: BinaryIO) -> tuple[str, int]:
         digest.update(chunk)
         n_bytes += len(chunk)
     return digest.hexdigest(), n_bytes
-
-
-def _nameless() -> BinaryIO:
-    """A file in memory, or where the system has none of those, one without a name on a disk."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("object"), "w+b")
-    return tempfile.TemporaryFile()
-
-
-def _adopt(source: Path, target: Path) -> bool:
-    """Whether the received file is the object from now on; its first name is its receiver's to remove."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with source.open("rb") as file:
-        if file.read(len(files.MAGIC)) == files.MAGIC:
-            return False  # it must not look like a sealed one
-        os.fsync(file.fileno())
-    try:
-        target.hardlink_to(source)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return error.errno == errno.EEXIST  # somebody else has just kept the same content
-    _sync_folder(target.parent)
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from typing import BinaryIO, cast
 from nurseconv_dagster.encryption.files import SealingWriter, open_sealed
 from nurseconv_dagster.encryption.ring import Ring
 from nurseconv_dagster.errors import BackupError, SealedError
+from nurseconv_dagster.intake.disk import sync_folder
 from nurseconv_dagster.store.dumps import TableFacts
 
 FORM = 1
@@ -206,17 +207,5 @@ def table_member(table: TableFacts) -> str:
     return f"tables/{table.name}.copy"
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _damaged() -> BackupError:
     return BackupError("this is no whole backup: it was damaged or cut off. Take an older one of the same folder.")
-
-
-RowsOf = Callable[[TableFacts], Iterable[bytes]]

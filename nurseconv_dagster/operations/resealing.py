@@ -41,7 +41,7 @@ def reseal(settings: Settings, limit: int | None = None) -> int:
         )
     engine, vault = open_engine(app_url(settings)), vault_of(settings)
     n_done = n_bad = 0
-    steps = _steps(settings, engine, vault, ring.newest.id)
+    steps = _steps(settings, engine, vault, ring.newest.id, min(limit or resealing.STEP_ROWS, resealing.STEP_ROWS))
     for outcome in counted(steps, "rows and objects looked at"):
         n_done += outcome is True
         n_bad += outcome is False
@@ -64,9 +64,9 @@ def count_by_key(settings: Settings) -> dict[str, Counter[str]]:
     return {"texts": texts, "recordings": objects}
 
 
-def _steps(settings: Settings, engine: Engine, vault: FileVault, key_id: str) -> Iterator[bool | None]:
+def _steps(settings: Settings, engine: Engine, vault: FileVault, key_id: str, max_rows: int) -> Iterator[bool | None]:
     """For each row and object: true when it was sealed anew, null when it was right already, false when unreadable."""
-    while n_rows := resealing.reseal_step(engine, ring_of(settings)):
+    while n_rows := resealing.reseal_step(engine, ring_of(settings), max_rows):
         yield from [True] * n_rows
     for key in vault.object_keys():
         yield _reseal_object(engine, vault, key, key_id)
