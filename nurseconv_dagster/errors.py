@@ -34,6 +34,8 @@
         +-- ReviewRefusedError     a reviewer's correction does not fit its question
         +-- BuildError             the reporting tables could not be built
         +-- SchemaError            the database's schema is not the one this version needs
+        +-- SealedError            what was encrypted at rest does not open
+        +-- BackupError            a backup cannot be made or restored
         +-- ProviderAuthError      a hosted model refuses the key
         +-- ProviderRequestError   a hosted model refuses the request itself
         +-- ContextTooLongError    the transcript is longer than the model takes
@@ -67,11 +69,7 @@ class NurseconvError(Exception):
 
 
 class TransientError(NurseconvError):
-    """Trying the same again later can help.
-
-    Args:
-        retry_after_s: seconds to wait, where somebody knows; else null.
-    """
+    """Trying the same again later can help; after `retry_after_s` seconds, where somebody knows."""
 
     code = "transient"
 
@@ -270,6 +268,18 @@ class SchemaError(PermanentError):
     """The database's schema is older or newer than this version needs."""
 
     code = "schema_mismatch"
+
+
+class SealedError(PermanentError):
+    """What was encrypted at rest does not open: it was changed, or with the code of its own, the key is missing."""
+
+    code = "seal_broken"
+
+
+class BackupError(PermanentError):
+    """A backup cannot be made or restored: it is damaged, not ours, or the place to restore it into is not empty."""
+
+    code = "backup_refused"
 
 
 class ProviderAuthError(PermanentError):

@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     task_time_limit_s: int = Field(3600, ge=1, le=86_400)
     soft_time_limit_s: BelowHardLimit = Field(3000, ge=1, validate_default=True)
     celery_worker_concurrency: int = Field(4, ge=1, le=64)
+    retention_days: int | None = Field(None, ge=1)
 
     # api
     host: str = Field("127.0.0.1", min_length=1)
@@ -155,6 +156,7 @@ class Settings(BaseSettings):
     postgres_password: OtherSecret = SecretStr("")
     secret_key: OwnSecret = SecretStr("")
     flower_password: OwnSecret = SecretStr("")
+    encryption_key_file: Path | None = None
 
     @cached_property
     def home(self) -> Path:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 from filelock import FileLock
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine, make_url, text
 
 from nurseconv_dagster.operations.embedded_postgres import admin_engine, ensure_server, stop_server
 from nurseconv_dagster.store.engine import PIPELINE_ROLE, open_engine
@@ -24,6 +24,8 @@ from nurseconv_dagster.store.schema import migrate
 pytest_plugins = ["tests.homes"]
 
 TEMPLATE = "nurseconv_template"
+# The superuser's address of a Postgres of another version, as tests/with_postgres15 sets it: user postgres, loopback.
+OTHER_SERVER = "NURSECONV_TEST_DATABASE_URL"
 for _name in ("DATABASE_URL", "DAGSTER_DATABASE_URL", "NURSECONV_HOME", "UPLOAD_DIR"):
     os.environ.pop(_name, None)
 
@@ -47,7 +49,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def server(pytestconfig: pytest.Config) -> dict[str, object]:
     """The facts of the session's Postgres: port and passwords."""
     home = _server_home(pytestconfig)
-    facts = ensure_server(home)
+    facts = _other_server(home) if OTHER_SERVER in os.environ else ensure_server(home)
     with FileLock(home / "template.lock"):
         admin = admin_engine(facts)
         with admin.connect() as connection:
@@ -58,6 +60,20 @@ def server(pytestconfig: pytest.Config) -> dict[str, object]:
                 migrate(template)
                 template.dispose()
         admin.dispose()
+    return facts
+
+
+def _other_server(home: Path) -> dict[str, object]:
+    """The facts of a server that somebody else has started; it has the pipeline's role afterwards."""
+    url = make_url(os.environ[OTHER_SERVER])
+    facts = {"port": url.port, "passwords": {"postgres": url.password, PIPELINE_ROLE: url.password}}
+    admin = admin_engine(facts)
+    with FileLock(home / "template.lock"), admin.connect() as connection:
+        found = connection.execute(text("select 1 from pg_roles where rolname = :n"), {"n": PIPELINE_ROLE}).first()
+        if found is None:
+            password = str(url.password)  # hex digits, made by the script
+            connection.execute(text(f"create role {PIPELINE_ROLE} login createdb createrole password '{password}'"))
+    admin.dispose()
     return facts
 
 

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
+import anyio
 from fastapi import APIRouter, Header, Response
 from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import PREFIX, Configured, Database
 from nurseconv_dagster.api.problems import answers, problem
 from nurseconv_dagster.errors import UnknownUploadError
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import FileVault, vault_of
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.uploads import find_upload
 
@@ -56,11 +61,12 @@ def read_audio(
         row = find_upload(connection, upload_id, caller.units)
         if row.kind != "audio" or row.object_key is None:
             raise UnknownUploadError("this upload has no sound: it is a typed text, or its file was not kept.")
-        path = FileVault(settings.vault_dir).path(row.object_key)
+        vault = vault_of(settings)
+        vault.open(row.object_key).close()  # a missing object or key is told before anything is sent
     etag = f'"{row.content_sha256}"'
     if known is not None and etag in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
-    facts = os.stat(path)  # noqa: PTH116 - the response takes this
+    facts = _facts(vault, row.object_key)
     if wanted is not None and not _RANGES.fullmatch(wanted):
         return problem(
             400, "bad_range", "The range cannot be read.", "send Range as bytes=FIRST-LAST, or leave it out."
@@ -72,7 +78,33 @@ def read_audio(
             headers={"Content-Range": f"bytes */{facts.st_size}"},
         )  # fmt: skip
     name = {"Content-Disposition": f'inline; filename="{upload_id}"', "ETag": etag}
-    return FileResponse(path, headers=name, media_type=row.content_type, stat_result=facts)
+    return _Recording(vault, row.object_key, facts, name, row.content_type)
+
+
+class _Recording(FileResponse):
+    """A vault's object as a response: Starlette's ranges over the content, whatever form it is kept in."""
+
+    def __init__(
+        self, vault: FileVault, object_key: str, facts: os.stat_result, headers: dict[str, str], media_type: str
+    ) -> None:
+        super().__init__(vault.path(object_key), headers=headers, media_type=media_type, stat_result=facts)
+        self._content = partial(vault.open, object_key)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # No server may send the file by its path: what lies there may be sealed.
+        await super().__call__({**scope, "extensions": {}}, receive, send)
+
+    @asynccontextmanager
+    async def _open_file(self) -> AsyncIterator[anyio.AsyncFile[bytes]]:
+        async with anyio.wrap_file(await anyio.to_thread.run_sync(self._content)) as file:
+            yield file
+
+
+def _facts(vault: FileVault, object_key: str) -> os.stat_result:
+    """Of the object's file, with the size of its content."""
+    facts = list(vault.path(object_key).stat())
+    facts[6] = vault.size(object_key)
+    return os.stat_result(facts)
 
 
 def _is_inside(wanted: str, size_bytes: int) -> bool:

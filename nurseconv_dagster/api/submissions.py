@@ -30,7 +30,7 @@ from nurseconv_dagster.intake.door import accept
 from nurseconv_dagster.intake.limits import limits_of
 from nurseconv_dagster.intake.scanning import scanner_at
 from nurseconv_dagster.intake.sidecars import refuse_profile, validate_sidecar
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import vault_of
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.arrivals import ArrivalLedger
@@ -158,7 +158,7 @@ def submit(parts: Parts, caller: Caller, sent: Sent) -> Taken | Refusal:
         )
         accepted = accept(
             arrival,
-            vault=FileVault(settings.vault_dir),
+            vault=vault_of(settings),
             ledger=ArrivalLedger(engine),
             scanner=scanner_at(settings.virus_scan),
             limits=limits_of(settings),

@@ -35,7 +35,7 @@ from nurseconv_dagster.api.upload_documents import receipt_of
 from nurseconv_dagster.api.upload_models import SaidStatus
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
 from nurseconv_dagster.intake.spooling import Spool
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import vault_of
 
 router = APIRouter(prefix=PREFIX, tags=["uploads"])
 FILENAME = "typed.txt"
@@ -83,7 +83,8 @@ async def send_text(
 def _take_text(parts: Parts, caller: Caller, body: bytes, idempotency_key: str | None) -> Response:
     said = _read(body)
     limit = parts.settings.max_file_size
-    with Spool(FileVault(parts.settings.vault_dir).incoming, limit) as spool:
+    vault = vault_of(parts.settings)
+    with Spool(vault.incoming, limit, is_nameless=vault.seals) as spool:
         if not spool.write(said.text.encode()):
             return refused(parts, caller, too_large(limit))
         taken = submit(parts, caller, Sent(spool.finish(), FILENAME, said, idempotency_key, "text"))

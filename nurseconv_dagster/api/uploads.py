@@ -40,7 +40,7 @@ from nurseconv_dagster.api.upload_models import UploadPage, UploadReceipt, Uploa
 from nurseconv_dagster.errors import RequestRefusedError
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
 from nurseconv_dagster.intake.spooling import Spool
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import vault_of
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.documents import read_results
 from nurseconv_dagster.store.engine import transaction
@@ -108,7 +108,8 @@ async def send_upload(
     """Send a recording, or a typed text as a `.txt` file. 202: it is kept for good and will be worked on."""
     parts = parts_of(request)
     limit = parts.settings.max_file_size
-    with Spool(FileVault(parts.settings.vault_dir).incoming, limit) as spool:
+    vault = vault_of(parts.settings)
+    with Spool(vault.incoming, limit, is_nameless=vault.seals) as spool:
         form = await receive_form(request, spool, limit)
         if isinstance(form, Refusal):
             return await run_in_threadpool(refused, parts, caller, form)
@@ -178,7 +179,7 @@ def delete_upload(
     with audit.refusals(engine, caller.actor, "upload.erased", upload_id), transaction(engine) as connection:
         find_upload(connection, upload_id, caller.units)
         erase_upload(connection, upload_id, settings.home, caller.actor)
-    finish_erasures(engine, FileVault(settings.vault_dir))
+    finish_erasures(engine, vault_of(settings))
 
 
 def _write_cursor(place: Place) -> str:

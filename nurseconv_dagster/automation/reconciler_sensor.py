@@ -23,11 +23,11 @@ from dagster import (
 
 from nurseconv_dagster.automation.queues import QUEUED_AT_MOST_S
 from nurseconv_dagster.errors import VaultUnavailableError
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import vault_of
 from nurseconv_dagster.resources.stages import RUN_KEY_TAG
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import load_settings
-from nurseconv_dagster.store import audit, erasure, listings
+from nurseconv_dagster.store import audit, erasure, listings, retention, tombstones
 from nurseconv_dagster.store.recovery import Recovered, recover
 
 # A plan is written a moment before its run exists.
@@ -49,16 +49,38 @@ def reconciler_sensor(context: SensorEvaluationContext, store: StoreResource) ->
     recovered = reconcile(store, partial(run_is_alive, context.instance))
     n_sealed = audit.seal(store.engine)
     listings.beat(store.engine, listings.DAEMON, {"nurseconv": version("nurseconv"), "dagster": version("dagster")})
+    n_expired = erase_expired(store)
     n_tidied = tidy_vault(store)
+    tell_backups(store)
     return SkipReason(
         f"put back {recovered.n_requeued}, gave up {recovered.n_given_up}, sealed {n_sealed} audit rows, "
-        f"took {n_tidied} leftovers out of the vault"
+        f"erased {n_expired} uploads by age, took {n_tidied} leftovers out of the vault"
     )
+
+
+def erase_expired(store: StoreResource) -> int:
+    """How many uploads were older than `RETENTION_DAYS`, and are erased now; a tick takes so many at most."""
+    settings = store.settings
+    if settings.retention_days is None:
+        return 0
+    try:
+        return retention.erase_expired(store.engine, settings.retention_days, settings.home)
+    except VaultUnavailableError as error:  # the next tick tries again
+        _log.warning("uploads were not erased by age: %s", error)
+        return 0
+
+
+def tell_backups(store: StoreResource) -> None:
+    """The folder of the newest backup knows what was erased since."""
+    try:
+        tombstones.tell_backups(store.settings.home)
+    except (OSError, ValueError, KeyError) as error:
+        _log.warning("the folder of the newest backup was not told of erasures (%s)", type(error).__name__)
 
 
 def tidy_vault(store: StoreResource) -> int:
     """How many files nobody wants any more: objects of cut-off erasures, half-received files of killed processes."""
-    vault = FileVault(store.settings.vault_dir)
+    vault = vault_of(store.settings)
     try:
         return erasure.finish_erasures(store.engine, vault) + vault.remove_leftovers(LEFTOVER_AFTER_S)
     except VaultUnavailableError as error:  # the next tick tries again; the reconciling must not wait for a disk

@@ -174,14 +174,6 @@ class Vault(Protocol):
         """Remove an object for good; one that is gone already is fine."""
         ...
 
-    def path(self, object_key: str) -> Path:
-        """A readable local path of an object.
-
-        Raises:
-            VaultUnavailableError: the object is not there or its disk is gone.
-        """
-        ...
-
 
 class Ledger(Protocol):
     """What the door needs of the ledger."""

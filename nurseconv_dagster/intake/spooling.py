@@ -23,10 +23,13 @@ class Spool:
     Args:
         folder: the vault's `incoming`; made when missing.
         max_bytes: the limit; not one byte more reaches the disk.
+        is_nameless: the file has no name in the folder, only the path that `finish()` gives this process; for a vault
+            that seals, whose disk is to show nothing.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, *, is_nameless: bool = False) -> None:
         self._folder = folder
+        self._is_nameless = is_nameless
         self._max_bytes = max_bytes
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
@@ -41,7 +44,7 @@ class Spool:
     ) -> None:
         if self._file is not None:
             self._file.close()
-        if self._path is not None:
+        if self._path is not None and not self._is_nameless:
             self._path.unlink(missing_ok=True)
 
     def write(self, piece: bytes | memoryview) -> bool:
@@ -80,4 +83,7 @@ class Spool:
             handle, name = tempfile.mkstemp(dir=self._folder)  # mode 0600
             self._path = Path(name)
             self._file = os.fdopen(handle, "wb")
+            if self._is_nameless:
+                self._path.unlink()
+                self._path = Path(f"/proc/self/fd/{handle}")
         return self._file

@@ -1,26 +1,30 @@
 """The vault: every content once, under its own hash, written so that a crash leaves all of it or nothing.
 
-What lives here: `FileVault`, `hash_file()`, and `as_unavailable()` around work on its disk.
+What lives here: `FileVault`, `vault_of()`, `hash_file()`, and `as_unavailable()` around work on its disk.
 When to add here: what an object's life needs (put, read, verify, delete).
 What to keep out: names of files, and whose content it is (the ledger knows).
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from nurseconv_dagster.encryption import files
+from nurseconv_dagster.encryption.ring import Ring, ring_of
 from nurseconv_dagster.errors import VaultUnavailableError
+from nurseconv_dagster.intake.disk import adopt, nameless, sync_folder
+from nurseconv_dagster.settings import Settings
 
 _CHUNK_BYTES = 1 << 20
-_NO_LINKS = (errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # file systems without hard links give EPERM
 _OBJECT_KEY = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
@@ -30,24 +34,40 @@ def hash_file(path: Path) -> tuple[str, int]:
     Args:
         path: a readable file.
     """
-    digest, n_bytes = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            n_bytes += len(chunk)
-    return digest.hexdigest(), n_bytes
+        return _hash(file)
+
+
+def vault_of(settings: Settings) -> FileVault:
+    """The home's vault, which seals what it takes in when the installation has a ring of keys.
+
+    Raises:
+        SettingsError: permanent; the ring cannot be read.
+    """
+    return FileVault(settings.vault_dir, ring_of(settings))
 
 
 class FileVault:
-    """A vault in a folder: `objects/ab/cd/<sha256>`, readable by the owner only."""
+    """A vault in a folder: `objects/ab/cd/<sha256 of the content>`, readable by the owner only.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder.
+        ring: its newest key seals what is put in; objects that are not sealed are read too.
+    """
+
+    def __init__(self, root: Path, ring: Ring | None = None) -> None:
         self._root = root
+        self._ring = ring or Ring()
 
     @property
     def incoming(self) -> Path:
         """The folder for what is still being written; a file received here is taken by `put()` without copying it."""
         return self._root / "incoming"
+
+    @property
+    def seals(self) -> bool:
+        """Whether what is put in is sealed."""
+        return self._ring.newest is not None
 
     def put(self, source: Path, content_sha256: str) -> str:
         """The object key of the stored copy; the same content twice keeps one object.
@@ -61,19 +81,87 @@ class FileVault:
             VaultUnavailableError: transient. The vault cannot be written, or, with the code `source_changed`, the
                 file is no longer what was hashed.
         """
-        object_key = f"objects/{content_sha256[:2]}/{content_sha256[2:4]}/{content_sha256}"
+        object_key = _key_of(content_sha256)
         target = self._locate(object_key)
-        with as_unavailable():
-            if target.is_file() and target.stat().st_size == source.stat().st_size:
+        with as_unavailable(), source.open("rb") as content:
+            if target.is_file() and self.size(object_key) == os.fstat(content.fileno()).st_size:
                 return object_key
-            for folder in (self.incoming, target.parent):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if target.exists() or source.parent != self.incoming or not _adopt(source, target):
-                self._copy(source, target, content_sha256)
+            may_adopt = source.parent == self.incoming and not target.exists() and not self.seals
+            if not (may_adopt and adopt(source, target)):
+                self._copy(content, target, content_sha256)
         return object_key
 
+    def put_content(self, content: BinaryIO, content_sha256: str) -> str:
+        """As `put()`, for content that lies in no file of its own; what is there already is written anew."""
+        object_key = _key_of(content_sha256)
+        with as_unavailable():
+            self._copy(content, self._locate(object_key), content_sha256)
+        return object_key
+
+    def open(self, object_key: str) -> BinaryIO:
+        """The object's content, readable and seekable; only the parts that are read are opened.
+
+        Raises:
+            VaultUnavailableError: transient; the object is not there or its disk is gone.
+            SealedError: permanent; it is sealed with a key that is missing, or was changed.
+        """
+        path = self.path(object_key)
+        with as_unavailable():
+            return files.open_sealed(path.open("rb"), self._ring)
+
+    @contextmanager
+    def reading(self, object_key: str) -> Iterator[Path]:
+        """A path under which the content can be read inside the block, for libraries that want one.
+
+        A sealed object's content is there in memory only: no file has a name or a place on a disk.
+
+        Raises:
+            VaultUnavailableError, SealedError: as `open()`.
+        """
+        path = self.path(object_key)
+        with as_unavailable(), path.open("rb") as file:
+            is_plain = file.read(len(files.MAGIC)) != files.MAGIC
+        if is_plain:
+            yield path
+            return
+        with self.open(object_key) as content, nameless() as copy:
+            shutil.copyfileobj(content, copy, _CHUNK_BYTES)
+            copy.flush()
+            yield Path(f"/proc/self/fd/{copy.fileno()}")
+
+    def size(self, object_key: str) -> int:
+        """How many bytes the object's content has.
+
+        Raises:
+            VaultUnavailableError: as `path()`.
+        """
+        path = self.path(object_key)
+        with as_unavailable(), path.open("rb") as file:
+            return files.content_size(file)
+
+    def sealed_with(self, object_key: str) -> str | None:
+        """The id of the key that the object is sealed with; null when it is not sealed.
+
+        Raises:
+            VaultUnavailableError: as `path()`.
+        """
+        path = self.path(object_key)
+        with as_unavailable(), path.open("rb") as file:
+            return files.sealed_with(file)
+
+    def holds(self, object_key: str) -> bool:
+        """Whether the object is there."""
+        return self._locate(object_key).is_file()
+
+    def object_keys(self) -> Iterator[str]:
+        """The keys of all objects, in order, read as they are asked for."""
+        objects = self._root / "objects"
+        for first in sorted(objects.iterdir()) if objects.is_dir() else ():
+            for second in sorted(first.iterdir()):
+                yield from (f"objects/{first.name}/{second.name}/{path.name}" for path in sorted(second.iterdir()))
+
     def path(self, object_key: str) -> Path:
-        """A readable local path of an object.
+        """Where an object lies, as it lies there: its content may be sealed.
 
         Raises:
             VaultUnavailableError: transient; the object is not there or its disk is gone.
@@ -90,9 +178,10 @@ class FileVault:
 
         Raises:
             VaultUnavailableError: transient; the object is not there or cannot be read.
+            SealedError: permanent; it is sealed with a key that is missing, or was changed.
         """
-        with as_unavailable():
-            return hash_file(self.path(object_key))[0] == object_key.rsplit("/", 1)[-1]
+        with as_unavailable(), self.open(object_key) as content:
+            return _hash(content)[0] == object_key.rsplit("/", 1)[-1]
 
     def delete(self, object_key: str) -> None:
         """Remove an object for good; one that is gone already is fine.
@@ -104,7 +193,7 @@ class FileVault:
         with as_unavailable():
             target.unlink(missing_ok=True)
             if target.parent.is_dir():
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
 
     def remove_leftovers(self, older_than_s: float) -> int:
         """How many half-written copies of killed processes were removed.
@@ -125,48 +214,51 @@ class FileVault:
             raise VaultUnavailableError("this is no object key; it must be objects/ab/cd/ and a SHA-256 in hex.")
         return self._root / object_key
 
-    def _copy(self, source: Path, target: Path, content_sha256: str) -> None:
+    def _copy(self, content: BinaryIO, target: Path, content_sha256: str) -> None:
+        for folder in (self.incoming, target.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.incoming)  # mode 0600
         temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
-                digest = hashlib.sha256()
-                while chunk := original.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    copy.write(chunk)
+            with os.fdopen(handle, "wb") as copy:
+                if self._write(content, copy) != content_sha256:
+                    raise VaultUnavailableError(
+                        "the file changed while it was being copied; send it again once it is whole.",
+                        code="source_changed",
+                    )
                 copy.flush()
                 os.fsync(copy.fileno())
-            if digest.hexdigest() != content_sha256:
-                raise VaultUnavailableError(
-                    "the file changed while it was being copied; send it again once it is whole.", code="source_changed"
-                )
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
+    def _write(self, content: BinaryIO, copy: BinaryIO) -> str:
+        """The hash of what was written, sealed or plain."""
+        digest, key = hashlib.sha256(), self._ring.newest
+        out = copy if key is None else files.SealingWriter(copy, key)
+        is_first = True
+        while chunk := content.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            if is_first and key is None and chunk.startswith(files.MAGIC):
+                out.write(files.ESCAPE)
+            is_first = False
+            out.write(chunk)
+        if key is not None:
+            out.close()
+        return digest.hexdigest()
 
-def _adopt(source: Path, target: Path) -> bool:
-    """Whether the received file is the object from now on; its first name is its receiver's to remove."""
-    with source.open("rb") as file:
-        os.fsync(file.fileno())
-    try:
-        target.hardlink_to(source)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return error.errno == errno.EEXIST  # somebody else has just kept the same content
-    _sync_folder(target.parent)
-    return True
+
+def _key_of(content_sha256: str) -> str:
+    return f"objects/{content_sha256[:2]}/{content_sha256[2:4]}/{content_sha256}"
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _hash(content: BinaryIO) -> tuple[str, int]:
+    digest, n_bytes = hashlib.sha256(), 0
+    while chunk := content.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        n_bytes += len(chunk)
+    return digest.hexdigest(), n_bytes
 
 
 @contextmanager

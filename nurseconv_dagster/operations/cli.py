@@ -19,11 +19,14 @@ from uuid import UUID
 import typer
 
 from nurseconv_dagster.errors import NurseconvError, TransientError, UploadBusyError
+from nurseconv_dagster.operations.backup_commands import commands as backup_commands
 from nurseconv_dagster.operations.celery_commands import commands as celery_commands
 from nurseconv_dagster.operations.containers import commands as container_commands
+from nurseconv_dagster.operations.encryption_commands import encryption_app
 from nurseconv_dagster.operations.key_commands import keys_app
 from nurseconv_dagster.operations.quality_commands import commands as quality_commands
 from nurseconv_dagster.operations.readiness import ready
+from nurseconv_dagster.operations.state_commands import commands as state_commands
 from nurseconv_dagster.settings import HOSTED, load_settings
 
 app = typer.Typer(
@@ -40,9 +43,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(quality_commands)
+app.add_typer(backup_commands)
 app.add_typer(celery_commands)
 app.add_typer(container_commands)
+app.add_typer(state_commands)
 app.add_typer(keys_app, name="keys")
+app.add_typer(encryption_app, name="encryption")
 audit_app = typer.Typer(help="The log of who did what to which upload.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
 
@@ -253,26 +259,6 @@ def url(role: Annotated[Role, typer.Option(help="bi sees the marts and nothing e
     from nurseconv_dagster.operations.urls import connection_string
 
     typer.echo(connection_string(ready(), str(role)))
-
-
-@app.command()
-def migrate() -> None:
-    """Make the home ready: folders, database, schema, Dagster's tables, dbt's manifest. Safe to run again."""
-    from nurseconv_dagster.operations.home import make_dagster_tables
-
-    settings = ready()
-    make_dagster_tables()
-    typer.echo(f"ready: {settings.home}")
-
-
-@app.command()
-def doctor(
-    definitions: Annotated[bool, typer.Option("--definitions", help="Validate the Dagster definitions too.")] = False,
-) -> None:
-    """Test each part and say what is wrong and what to do. Exit code 0 when all is well, 1 when not."""
-    from nurseconv_dagster.operations.doctor import examine
-
-    raise typer.Exit(examine(load_settings(), definitions=definitions))
 
 
 @audit_app.command()

@@ -28,6 +28,7 @@ from nurseconv_dagster.resources.evaluators import EvaluatorResource
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import listings
+from nurseconv_dagster.store.codec import decode_segment_cell
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.telemetry.logs import start_logs
 
@@ -108,10 +109,11 @@ def _show(engine: Engine, name: str, upload_id: Any) -> None:
 
 
 def _show_lines(transcription: Any) -> None:
-    for segment in transcription.segments[:_LINES_SHOWN]:
+    segments = decode_segment_cell(transcription.segments)
+    for segment in segments[:_LINES_SHOWN]:
         at = "     " if segment["start_s"] is None else f"{segment['start_s']:5.1f}"
         typer.echo(f"   {at}  {segment['role'] or '-':<8} {segment['text']}")
-    more = len(transcription.segments) - _LINES_SHOWN
+    more = len(segments) - _LINES_SHOWN
     if more > 0:
         typer.echo(f"          ... and {more} more lines")
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import vault_of
 from nurseconv_dagster.operations.ingest import work_or_wait
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, open_engine, transaction
@@ -33,7 +33,7 @@ def erase_uploads(settings: Settings, upload_ids: Sequence[UUID]) -> None:
                 n_copies = erase_upload(connection, upload_id, settings.home, "cli")
             note = f"; {n_copies} cop{'y' if n_copies == 1 else 'ies'} in the bucket for you to remove" * bool(n_copies)
             typer.echo(f"erased     {upload_id}{note}")
-        finish_erasures(engine, FileVault(settings.vault_dir))
+        finish_erasures(engine, vault_of(settings))
         work_or_wait(settings, engine, [], wait=False)
     finally:
         engine.dispose()

@@ -15,15 +15,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import typer
 from filelock import FileLock
 from sqlalchemy import text
 
-from nurseconv_dagster.errors import BuildError
+from nurseconv_dagster.errors import BuildError, SchemaError
 from nurseconv_dagster.intake.clouds import open_store
 from nurseconv_dagster.operations.embedded_postgres import ensure_server
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, dagster_url, open_engine, transaction
-from nurseconv_dagster.store.schema import migrate
+from nurseconv_dagster.store.schema import check_schema, migrate
 
 PROJECT = Path(__file__).parents[2]
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -80,6 +81,20 @@ def prepare_store(settings: Settings) -> None:
     engine = open_engine(app_url(settings))
     migrate(engine)
     engine.dispose()
+
+
+def check_store(settings: Settings) -> int:
+    """0 when the database's schema is one that this version works with, else 1; says which. Changes nothing."""
+    engine = open_engine(app_url(settings))
+    try:
+        check_schema(engine)
+    except SchemaError as error:
+        typer.echo(str(error), err=True)
+        return 1
+    finally:
+        engine.dispose()
+    typer.echo("the database's schema is one that this version works with")
+    return 0
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -24,8 +24,8 @@ def web(address: str) -> None:
 
 def code_server() -> None:
     """Nothing, when the code server serves definitions; the standard gRPC health service, which Dagster answers."""
-    import grpc
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
+    import grpc  # type: ignore[import-untyped]
+    from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
     with grpc.insecure_channel("127.0.0.1:4000") as channel:
         request = health_pb2.HealthCheckRequest(service="DagsterApi")

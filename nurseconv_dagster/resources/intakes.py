@@ -25,7 +25,7 @@ from nurseconv_dagster.intake.object_bucket import ObjectBucket
 from nurseconv_dagster.intake.scanning import scanner_at
 from nurseconv_dagster.intake.sidecars import load_sidecar
 from nurseconv_dagster.intake.texts import TypedText
-from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.intake.vault import FileVault, vault_of
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.scoring.hospital_files import read_catalogue
 from nurseconv_dagster.store import listings
@@ -42,7 +42,7 @@ class IntakeResource(ConfigurableResource[None]):
     @property
     def vault(self) -> FileVault:
         """The content-addressed vault of the home."""
-        return FileVault(self.store.settings.vault_dir)
+        return vault_of(self.store.settings)
 
     @property
     def limits(self) -> Limits:
@@ -109,15 +109,18 @@ class IntakeResource(ConfigurableResource[None]):
 
     def examine(self, object_key: str, kind: Kind) -> Examined | Refusal:
         """A stored object, read to its end."""
-        return examine(self.vault.path(object_key), kind, self.limits)
+        with self.vault.reading(object_key) as path:
+            return examine(path, kind, self.limits)
 
     def read_recording(self, object_key: str) -> Recording | Refusal:
         """The samples of a stored recording."""
-        return read_recording(self.vault.path(object_key), self.limits)
+        with self.vault.reading(object_key) as path:
+            return read_recording(path, self.limits)
 
     def read_typed(self, object_key: str) -> TypedText | Refusal:
         """The lines of a stored typed conversation."""
-        return read_typed(self.vault.path(object_key))
+        with self.vault.reading(object_key) as path:
+            return read_typed(path)
 
     @property
     def _rounds(self) -> BucketRounds:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,14 @@ def hold_object(connection: Connection, object_key: str | None) -> None:
         connection.execute(_HOLD, {"key": object_key})
 
 
+@contextmanager
+def exclusively(engine: Engine, object_key: str) -> Iterator[None]:
+    """Inside, no erasure takes the object and no arrival counts on it."""
+    with transaction(engine) as connection:
+        connection.execute(_TAKE, {"key": object_key})
+        yield
+
+
 def finish_erasures(engine: Engine, vault: Vault) -> int:
     """How many objects of erased uploads were taken out of the vault or left to another upload that holds them.
 
@@ -113,6 +123,19 @@ def finish_erasures(engine: Engine, vault: Vault) -> int:
             mine = _is_unfinished(), uploads.c.object_key == object_key
             connection.execute(update(uploads).where(*mine).values(object_key=null()))
     return len(waiting)
+
+
+def replay_erasures(connection: Connection, upload_ids: Iterable[UUID], home: Path) -> int:
+    """How many of these uploads were there again, and are erased once more: by a restored backup.
+
+    Call `finish_erasures()` after the commit.
+    """
+    known = update(uploads).where(uploads.c.id.in_(list(upload_ids)), uploads.c.status != "erased")
+    rows = connection.execute(known.values(restart_from=null()).returning(uploads.c.id))
+    again: list[UUID] = [row.id for row in rows]
+    for upload_id in again:
+        erase_upload(connection, upload_id, home, "restore")
+    return len(again)
 
 
 def nameless_receipt(location: str | None) -> dict[str, Any]:

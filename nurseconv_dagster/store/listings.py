@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from nurseconv_dagster.errors import UnknownUploadError
 from nurseconv_dagster.store import audit
 from nurseconv_dagster.store.answer_rows import read_current
-from nurseconv_dagster.store.codec import decode_text
+from nurseconv_dagster.store.codec import decode_segment_cell, decode_text
 from nurseconv_dagster.store.endings import cancel_uploads
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.tables import (
@@ -137,6 +137,7 @@ def export_rows(engine: Engine, kind: str, ids: Sequence[UUID] | None = None) ->
             values = dict(row._mapping)
             if kind == "transcripts":
                 values["full_text"] = decode_text(values["full_text"])
+                values["segments"] = decode_segment_cell(values["segments"])
             yield values
 
 

@@ -7,24 +7,28 @@ What to keep out: constraints that Postgres itself can keep (tables).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from nurseconv_dagster.store.engine import transaction
-
-# Rows of the last days only: a check runs after every build and must stay cheap when there are years of rows.
-_RECENT = "now() - interval '3 days'"
+from nurseconv_dagster.store.word_promises import (
+    RECENT,
+    count_segments_out_of_time,
+    count_unproven,
+    count_words_of_silence,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A sentence, the asset it is about, and the query that counts rows that break it."""
+    """A sentence, the asset it is about, and what counts the rows that break it: a query, or code that reads words."""
 
     asset: str
     name: str
     sentence: str
-    query: str
+    count: str | Callable[[Connection], int]
 
 
 PROMISES = (
@@ -46,32 +50,26 @@ PROMISES = (
         "conversation_transcriptions",
         "segments_are_in_time",
         "Segments do not end before they begin, nor after the recording.",
-        "select count(*) from conversation_transcriptions t, jsonb_array_elements(t.segments) s "
-        f"where t.created_at > {_RECENT} and t.duration_s is not null and ("
-        "(s->>'end_s')::float < (s->>'start_s')::float or (s->>'end_s')::float > t.duration_s + 0.5)",
+        count_segments_out_of_time,
     ),
     Promise(
         "conversation_transcriptions",
         "silence_has_no_words",
         "A recording without speech has no text.",
-        "select count(*) from conversation_transcriptions where outcome = 'no_speech' "
-        f"and (full_text <> '' or jsonb_array_length(segments) > 0) and created_at > {_RECENT}",
+        count_words_of_silence,
     ),
     Promise(
         "question_answers",
         "every_answer_is_proven",
         "Answers and denials carry a quote that stands in the transcript at its place.",
-        "select count(*) from question_answers a join conversation_transcriptions t on t.id = a.transcription_id "
-        f"where a.created_at > {_RECENT} and a.state in ('answered', 'denied') and a.provider <> 'reviewer' "
-        "and (a.evidence_quote is null or substr(t.full_text, a.context_start_char + 1, "
-        "a.context_end_char - a.context_start_char) is distinct from a.evidence_quote)",
+        count_unproven,
     ),
     Promise(
         "question_answers",
         "no_answer_without_evidence_text",
         "Only answered, denied and conflicting questions have a text.",
         "select count(*) from question_answers where answer_text is not null "
-        f"and state not in ('answered', 'denied', 'conflicting') and created_at > {_RECENT}",
+        f"and state not in ('answered', 'denied', 'conflicting') and created_at > {RECENT}",
     ),
     Promise(
         "conversation_scores",
@@ -94,5 +92,7 @@ PROMISES = (
 def count_broken(engine: Engine, promise: Promise) -> int:
     """How many rows break the promise."""
     with transaction(engine) as connection:
-        count: int = connection.execute(text(promise.query)).scalar_one()
+        if callable(promise.count):
+            return promise.count(connection)
+        count: int = connection.execute(text(promise.count)).scalar_one()
         return count

@@ -79,8 +79,13 @@ def hand_back(engine: Engine, *, workers_go_on: bool) -> int:
     with transaction(engine) as connection:
         if workers_go_on:
             return put_back(connection, uploads.c.status == "processing", ~is_at_work())
-        abandon_jobs(connection, true())
-        return put_back(connection, uploads.c.status == "processing")
+        return hand_back_in(connection)
+
+
+def hand_back_in(connection: Connection) -> int:
+    """The same inside a transaction, where no other process works."""
+    abandon_jobs(connection, true())
+    return put_back(connection, uploads.c.status == "processing")
 
 
 def _stale(stale_after_s: float, queued_at_most_s: float) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from nurseconv_dagster.api.upload_models import UploadResults
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
-from nurseconv_dagster.intake.vault import FileVault, hash_file
+from nurseconv_dagster.intake.vault import hash_file, vault_of
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.listings import ask_restart
 from nurseconv_dagster.store.tables import STATES, audit_log, conversation_uploads, question_answers
@@ -295,7 +295,7 @@ def sound(engine, api_settings, tmp_path):
     path = make(tmp_path / "a", "wav", 1.0)
     sha, _ = hash_file(path)
     upload = new_upload(sha, kind="audio", sidecar=Sidecar(unit="icu"))
-    object.__setattr__(upload, "object_key", FileVault(api_settings.vault_dir).put(path, sha))
+    object.__setattr__(upload, "object_key", vault_of(api_settings).put(path, sha))
     object.__setattr__(upload, "content_type", "audio/wav")
     return ArrivalLedger(engine).record_arrival(upload).upload_id, path.read_bytes()
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from nurseconv_dagster.errors import SchemaError, SettingsError, StoreUnavailableError
-from nurseconv_dagster.store import audit
+from nurseconv_dagster.errors import NurseconvError, SchemaError, SettingsError, StoreUnavailableError
+from nurseconv_dagster.store import audit, schema
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.engine import open_engine, parse_url, transaction
 from nurseconv_dagster.store.schema import check_schema, migrate
@@ -108,3 +111,59 @@ def test_an_exception_of_the_store_never_shows_what_a_statement_carried(engine):
     with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
         connection.execute(text("select cast(:words as integer) from no_such_table"), {"words": "canary words"})
     assert "canary" not in str(caught.value)
+
+
+def newer(engine, works_with):
+    """The database as a newer version has left it, with a column that this one does not know."""
+    with transaction(engine) as connection:
+        connection.execute(text("alter table conversation_uploads add column of_the_next_version text"))
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+        connection.execute(text(f"comment on table alembic_version is 'works with {works_with}'"))
+
+
+def test_a_version_goes_on_working_while_a_newer_schema_that_only_adds_is_there_already(engine):
+    newer(engine, "0007")
+    check_schema(engine)
+    migrate(engine)  # as every start of a process does; changes nothing
+    accept_many(ArrivalLedger(engine), 2)
+    with transaction(engine) as connection:
+        assert connection.execute(text("select version_num from alembic_version")).scalar_one() == "9999"
+        assert connection.execute(text("select count(*) from conversation_uploads")).scalar_one() == 2
+
+
+@pytest.mark.parametrize("works_with", ["9998", ""])
+def test_a_version_refuses_a_newer_schema_that_does_not_promise_to_work_with_it(engine, works_with):
+    newer(engine, works_with)
+    for try_it in (check_schema, migrate):
+        with pytest.raises(SchemaError, match="newer than this version"):
+            try_it(engine)
+
+
+def test_a_schema_names_the_oldest_version_that_it_works_with_and_no_later_migration_takes_that_back(engine):
+    with transaction(engine) as connection:
+        said = connection.execute(text("select obj_description('alembic_version'::regclass, 'pg_class')")).scalar_one()
+    newest, *older = ScriptDirectory(str(schema._MIGRATIONS)).walk_revisions()
+    promised = {script.revision: getattr(script.module, "works_with", script.revision) for script in (newest, *older)}
+    assert said == f"works with {promised[newest.revision]}"
+    for revision, oldest in promised.items():
+        between = [other for other in promised if oldest < other <= revision]
+        assert all(promised[other] <= oldest for other in between)
+
+
+def test_two_that_migrate_at_once_do_not_disturb_each_other(engine):
+    migrate(engine, "base")
+    failures = []
+
+    def migrate_too():
+        try:
+            migrate(engine)
+        except (SQLAlchemyError, NurseconvError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=migrate_too) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    check_schema(engine)

@@ -1,13 +1,13 @@
 """The id that an upload keeps from its request to the marts, and the span in which it came.
 
-Revision: 0009
+Revision: 0008
 Before: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
