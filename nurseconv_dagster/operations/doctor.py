@@ -18,6 +18,7 @@ from pathlib import Path
 
 import typer
 
+from nurseconv_dagster.encryption.ring import ring_of
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
@@ -26,6 +27,7 @@ from nurseconv_dagster.settings import HOSTED, Settings
 from nurseconv_dagster.store import audit, listings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.promises import PROMISES, count_broken
+from nurseconv_dagster.store.resealing import count_texts
 from nurseconv_dagster.store.schema import check_schema
 
 _LEAST_FREE_BYTES = 2 * 1024**3
@@ -45,6 +47,7 @@ def examine(settings: Settings, *, definitions: bool) -> int:
         "speech": _speech,
         "reader": _reader,
         "hosted": _hosted_models,
+        "encryption": _encryption,
         "daemon": _daemon,
     }
     if definitions:
@@ -136,6 +139,14 @@ def _hosted_models(settings: Settings) -> str:
     spending = describe_spending(settings, engine)
     engine.dispose()
     return f"{describe_privacy(settings)} {spending}"
+
+
+def _encryption(settings: Settings) -> str:
+    ring, engine = ring_of(settings), open_engine(app_url(settings))
+    counts = count_texts(engine)
+    engine.dispose()
+    share = f"{counts.total() - counts['']} of {counts.total()} texts are encrypted; doctor --deep counts recordings"
+    return f"newest key {ring.newest.id}, {share}" if ring.newest else f"off (ENCRYPTION_KEY_FILE is empty), {share}"
 
 
 def _daemon(settings: Settings) -> str:
