@@ -22,7 +22,7 @@ RECORDING_BYTES = 3_000_000
 
 
 def fill(settings) -> None:
-    from sqlalchemy import update
+    from sqlalchemy import text, update
 
     from nurseconv_dagster.intake.vault import hash_file, vault_of
     from nurseconv_dagster.store.arrivals import ArrivalLedger
@@ -32,6 +32,9 @@ def fill(settings) -> None:
     from tests.fakes.uploads import new_upload
 
     engine, vault = open_engine(app_url(settings)), vault_of(settings)
+    with transaction(engine) as connection:  # filling is not what is measured, and need not survive a crash
+        connection.execute(text(f"alter database {engine.url.database} set synchronous_commit = off"))
+    engine.dispose()
     ledger, source = ArrivalLedger(engine), settings.home / "source"
     for number in range(N_UPLOADS):
         is_recording = number % 50 == 0

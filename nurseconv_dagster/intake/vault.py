@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -236,16 +236,14 @@ class FileVault:
     def _write(self, content: BinaryIO, copy: BinaryIO) -> str:
         """The hash of what was written, sealed or plain."""
         digest, key = hashlib.sha256(), self._ring.newest
-        out = copy if key is None else files.SealingWriter(copy, key)
         is_first = True
-        while chunk := content.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            if is_first and key is None and chunk.startswith(files.MAGIC):
-                out.write(files.ESCAPE)
-            is_first = False
-            out.write(chunk)
-        if key is not None:
-            out.close()
+        with nullcontext(copy) if key is None else files.SealingWriter(copy, key) as out:
+            while chunk := content.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                if is_first and key is None and chunk.startswith(files.MAGIC):
+                    out.write(files.ESCAPE)
+                is_first = False
+                out.write(chunk)
         return digest.hexdigest()
 
 

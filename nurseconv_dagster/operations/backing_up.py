@@ -34,6 +34,7 @@ from nurseconv_dagster.store.engine import app_url, open_engine, transaction
 from nurseconv_dagster.store.erasure import TOMBSTONES
 from nurseconv_dagster.store.tombstones import LATEST_BACKUP, add_lines, read_lines
 
+_MARK = "nurseconv-backups.txt"
 # Files of the home that cannot be made again. Not `postgres.json`: another server has passwords of its own.
 HOME_FILES = ("secret.key", "readers.json", "dagster/dagster.yaml")
 
@@ -75,10 +76,11 @@ def back_up(settings: Settings, folder: Path, keep_days: int) -> BackedUp:
         keep_days: older backups are removed; this one stays.
 
     Raises:
-        BackupError: permanent; the folder cannot be written.
+        BackupError: permanent; the folder cannot be written, or holds something else.
         UploadBusyError: transient; another backup is made into this folder.
         StoreUnavailableError: transient; Postgres did not answer.
     """
+    _refuse_other_folders(settings, folder)
     ring, engine = ring_of(settings), open_engine(app_url(settings))
     try:
         with _alone(folder):
@@ -181,10 +183,20 @@ def _note(home: Path, folder: Path, made: BackedUp) -> None:
     temporary.replace(note)
 
 
+def _refuse_other_folders(settings: Settings, folder: Path) -> None:
+    """Nothing, for a folder of backups or a new one: objects that no backup needs are removed from it."""
+    is_home = folder.resolve() in (settings.home, settings.vault_dir.resolve())
+    if is_home or ((folder / "objects").exists() and not (folder / _MARK).exists()):
+        raise BackupError(f"{folder} holds objects that are not a backup's; name a folder for backups alone.")
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One backup at a time in a folder; what a killed one has left is removed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / _MARK).write_text(
+        "Backups of one nurseconv home. `nurseconv restore --latest --from` takes this folder.\n"
+    )
     lock = FileLock(folder / "backup.lock", timeout=0)
     try:
         lock.acquire()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import typer
 
+from nurseconv_dagster.encryption.ring import ring_of
 from nurseconv_dagster.errors import NurseconvError, QueueLostError
 from nurseconv_dagster.intake.folder_bucket import FolderBucket
 from nurseconv_dagster.intake.object_bucket import ObjectBucket
@@ -32,6 +33,7 @@ from nurseconv_dagster.settings import HOSTED, Settings
 from nurseconv_dagster.store import audit, listings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.promises import PROMISES, count_broken
+from nurseconv_dagster.store.resealing import count_texts
 from nurseconv_dagster.store.schema import check_schema
 from nurseconv_dagster.store.workers import STAGE_QUEUES, list_workers, queues_served
 from nurseconv_dagster.telemetry.logs import log_file
@@ -57,6 +59,7 @@ def examine(settings: Settings, *, definitions: bool) -> int:
         "speech": _speech,
         "reader": _reader,
         "hosted": _hosted_models,
+        "encryption": _encryption,
         "daemon": _daemon,
         "api": _api,
         "log": _log,
@@ -185,6 +188,14 @@ def _celery(settings: Settings) -> str:
             f"no worker listens to {', '.join(sorted(missing))}; start one: nurseconv worker --queues all.{hint}"
         )
     return ", ".join(worker.name for worker in found if worker.is_alive)
+
+
+def _encryption(settings: Settings) -> str:
+    ring, engine = ring_of(settings), open_engine(app_url(settings))
+    counts = count_texts(engine)
+    engine.dispose()
+    share = f"{counts.total() - counts['']} of {counts.total()} texts are encrypted; doctor --deep counts recordings"
+    return f"newest key {ring.newest.id}, {share}" if ring.newest else f"off (ENCRYPTION_KEY_FILE is empty), {share}"
 
 
 def _daemon(settings: Settings) -> str:

@@ -220,6 +220,15 @@ def test_the_newest_backup_stays_however_few_days_are_kept(house, home, folder):
     assert datetime.fromisoformat(note["finished_at"]).tzinfo is not None
 
 
+def test_a_folder_that_holds_other_objects_is_refused_for_its_objects_would_be_removed(house, home, tmp_path):
+    other_vault = tmp_path / "other vault"
+    (other_vault / "objects").mkdir(parents=True)
+    for folder in (home.home, home.vault_dir, other_vault):
+        with pytest.raises(BackupError, match="folder for backups alone"):
+            back_up(home, folder, keep_days=7)
+    assert len(house.objects) == 2
+
+
 def test_a_backup_that_breaks_off_leaves_none(house, home, folder, monkeypatch):
     monkeypatch.setattr(backing_up, "_add_home", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
