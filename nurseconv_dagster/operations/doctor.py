@@ -18,7 +18,7 @@ from pathlib import Path
 
 import typer
 
-from nurseconv_dagster.errors import NurseconvError, QueueLostError
+from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.operations.embedded_postgres import server_is_up
 from nurseconv_dagster.operations.home import PROJECT, environment
 from nurseconv_dagster.operations.hosted import describe_privacy, describe_spending
@@ -149,7 +149,7 @@ def _celery(settings: Settings) -> str:
     if missing:
         away = [worker.name for worker in found if worker.is_alive and not worker.reaches_redis]
         hint = f" These workers live and do not reach Redis: {', '.join(away)}." if away else ""
-        raise QueueLostError(
+        raise NurseconvError(
             f"no worker listens to {', '.join(sorted(missing))}; start one: nurseconv worker --queues all.{hint}"
         )
     return ", ".join(worker.name for worker in found if worker.is_alive)
