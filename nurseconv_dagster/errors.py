@@ -10,7 +10,6 @@
     |   +-- UploadBusyError        another run holds this upload's lease
     |   +-- MartsBusyError         another dbt build holds the lock
     |   +-- DeviceBusyError        another Whisper computes on this device
-    |   +-- QueueLostError         a stage that was put into a queue will not come back from it
     |   +-- ProviderRateLimitedError  a hosted model asks for fewer calls
     |   +-- ProviderQuotaError     a hosted model's quota or credit is used up
     |   +-- ProviderTimeoutError   a hosted model did not answer in time
@@ -130,12 +129,6 @@ class DeviceBusyError(TransientError):
     """Another Whisper computes on this device, and did so for too long; one at a time."""
 
     code = "device_busy"
-
-
-class QueueLostError(TransientError):
-    """A stage that was put into a queue will not come back: its worker, or what the queue held, is gone."""
-
-    code = "queue_lost"
 
 
 class ProviderRateLimitedError(TransientError):

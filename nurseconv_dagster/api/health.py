@@ -21,8 +21,8 @@ from nurseconv_dagster.api import examples
 from nurseconv_dagster.api.parts import Configured, Database
 from nurseconv_dagster.errors import (
     NurseconvError,
-    QueueLostError,
     StoreUnavailableError,
+    TransientError,
     VaultUnavailableError,
     WeightsMissingError,
 )
@@ -119,7 +119,7 @@ def _celery(settings: Settings, engine: Engine) -> None:
     """By the workers' own signs of life: the API talks to no broker."""
     missing = STAGE_QUEUES - queues_served(engine)
     if missing:
-        raise QueueLostError(f"no worker that reaches Redis listens to {', '.join(sorted(missing))}.")
+        raise TransientError(f"no worker that reaches Redis listens to {', '.join(sorted(missing))}.")
 
 
 NEEDED: dict[str, Callable[[Settings, Engine], None]] = {"database": _database, "storage": _storage}

@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 
 from nurseconv_dagster.automation.celery_app import SUBMITTED, celery_options
 from nurseconv_dagster.automation.queues import HIGH_PRIORITY, LANE_TAG
-from nurseconv_dagster.errors import QueueLostError, StoreUnavailableError
+from nurseconv_dagster.errors import StoreUnavailableError, TransientError
 from nurseconv_dagster.resources.stages import RUN_KEY_TAG
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.store.waiting import Waiting
@@ -163,12 +163,13 @@ class Submission:
         """The stage's events.
 
         Raises:
-            QueueLostError: it will not come back; what the ledger has of it runs again.
+            TransientError: it will not come back; what the ledger has of it runs again.
         """
         if self._lost or self._result is None:
             self.revoke()
-            raise QueueLostError(
-                f"{self._lost} The uploads of this run that have not got through go on in another run."
+            raise TransientError(
+                f"{self._lost} The uploads of this run that have not got through go on in another run.",
+                code="queue_lost",
             )
         events: list[str] = self._result.get()
         return events

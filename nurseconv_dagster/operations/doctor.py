@@ -21,7 +21,7 @@ from pathlib import Path
 import typer
 
 from nurseconv_dagster.encryption.ring import ring_of
-from nurseconv_dagster.errors import NurseconvError, QueueLostError
+from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.intake.folder_bucket import FolderBucket
 from nurseconv_dagster.intake.object_bucket import ObjectBucket
 from nurseconv_dagster.intake.scanning import EICAR, scanner_at
@@ -184,7 +184,7 @@ def _celery(settings: Settings) -> str:
     if missing:
         away = [worker.name for worker in found if worker.is_alive and not worker.reaches_redis]
         hint = f" These workers live and do not reach Redis: {', '.join(away)}." if away else ""
-        raise QueueLostError(
+        raise NurseconvError(
             f"no worker listens to {', '.join(sorted(missing))}; start one: nurseconv worker --queues all.{hint}"
         )
     return ", ".join(worker.name for worker in found if worker.is_alive)

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from nurseconv_dagster.automation import celery_runs
 from nurseconv_dagster.automation.celery_app import SUBMITTED
 from nurseconv_dagster.automation.celery_runs import Keeper, Submission
-from nurseconv_dagster.errors import QueueLostError, StoreUnavailableError
+from nurseconv_dagster.errors import StoreUnavailableError, TransientError
 from nurseconv_dagster.store.workers import beat_worker
 
 
@@ -106,7 +106,7 @@ def test_a_redis_that_stays_away_ends_the_run_with_what_becomes_of_its_uploads(s
     sent.submission.ready()
     clock.now += celery_runs.REDIS_PATIENCE_S + 1
     assert sent.submission.ready()
-    with pytest.raises(QueueLostError, match=r"not answered for 600 s\. The uploads of this run .* another run"):
+    with pytest.raises(TransientError, match=r"not answered for 600 s\. The uploads of this run .* another run"):
         sent.submission.get()
 
 
@@ -128,7 +128,7 @@ def test_a_stage_that_redis_does_not_know_any_more_is_lost(sent):
     sent.submission.ready()
     sent.result.told = states.PENDING
     assert sent.submission.ready()
-    with pytest.raises(QueueLostError, match="lost what it held"):
+    with pytest.raises(TransientError, match="lost what it held"):
         sent.submission.get()
     assert sent.result.is_revoked
 
@@ -159,7 +159,7 @@ def test_a_stage_whose_worker_is_silent_is_lost_but_not_right_after_redis_was_aw
     assert not sent.submission.ready(), "workers have had no time to beat yet"
     clock.now += 61
     assert sent.submission.ready()
-    with pytest.raises(QueueLostError, match="not been heard of for 60 s"):
+    with pytest.raises(TransientError, match="not been heard of for 60 s"):
         sent.submission.get()
 
 
@@ -177,7 +177,7 @@ def test_a_stage_whose_end_never_reached_redis_is_lost_once_nothing_is_in_hand_f
     clock.now += 40
     beats()
     assert sent.submission.ready()
-    with pytest.raises(QueueLostError, match="nothing of this run in hand"):
+    with pytest.raises(TransientError, match="nothing of this run in hand"):
         sent.submission.get()
 
 
