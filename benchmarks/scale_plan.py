@@ -24,18 +24,18 @@ GB = 1e9
 class Costs:
     """Measured, for an hour of audio, an upload, or a build of the marts; `stage_costs.py` explains each."""
 
-    decode_cpu_s_per_hour: float = 0.0
-    speech_cpu_s_per_hour: float = 0.0
-    answers_cpu_s_per_hour: float = 0.0
-    scores_cpu_s_per_hour: float = 0.0
-    house_cpu_s_per_upload: float = 0.0
-    app_bytes_per_upload: float = 0.0
-    dagster_bytes_per_upload: float = 0.0
-    transcript_deflated_bytes_per_hour: float = 0.0
-    vault_bytes_per_hour: float = 0.0
-    llm_tokens_in_per_upload: float = 0.0
-    llm_tokens_in_per_hour: float = 0.0
-    n_questions: float = 12
+    decode_cpu_s_per_hour: float = 23.0
+    speech_cpu_s_per_hour: float = 669.0
+    answers_cpu_s_per_hour: float = 149.0
+    scores_cpu_s_per_hour: float = 0.285
+    house_cpu_s_per_upload: float = 0.294
+    app_bytes_per_upload: float = 46_700.0
+    dagster_bytes_per_upload: float = 96_700.0
+    transcript_deflated_bytes_per_hour: float = 360_000.0
+    vault_bytes_per_hour: float = 13_920_000.0
+    llm_tokens_in_per_upload: float = 3_800.0
+    llm_tokens_in_per_hour: float = 20_500.0
+    n_questions: float = 12.0
     gemini_usd_per_million_in: float = 1.50
     gemini_usd_per_million_out: float = 9.00
     # Whisper on one H200, float16, beam 5, batch 16, 100 tokens a window: benchmarks/gpu_speech.py

@@ -182,11 +182,18 @@ def main() -> None:
     figures: Figures = {}
     transcripts = measure_speech(wanted.recordings, figures)
     measure_answers(transcripts, figures)
+    tell(figures, wanted.json)
     measure_house(transcripts, wanted.notes, figures)
+    tell(figures, wanted.json)
+
+
+def tell(figures: Figures, path: Path | None) -> None:
+    """Prints what is known so far, and keeps it: the house takes minutes."""
     for name, value in figures.items():
         print(f"{name:36}{value:14,.2f}")
-    if wanted.json:
-        wanted.json.write_text(json.dumps(figures, indent=1) + "\n")
+    print(flush=True)
+    if path:
+        path.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
