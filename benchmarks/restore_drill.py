@@ -24,9 +24,11 @@ RECORDING_BYTES = 3_000_000
 def fill(settings) -> None:
     from sqlalchemy import text, update
 
+    from nurseconv_dagster.encryption.ring import ring_of
     from nurseconv_dagster.intake.vault import hash_file, vault_of
     from nurseconv_dagster.store.arrivals import ArrivalLedger
     from nurseconv_dagster.store.engine import app_url, open_engine, transaction
+    from nurseconv_dagster.store.resealing import reseal_step
     from nurseconv_dagster.store.tables import conversation_uploads
     from tests.fakes.results import add_results
     from tests.fakes.uploads import new_upload
@@ -44,11 +46,13 @@ def fill(settings) -> None:
         object.__setattr__(upload, "object_key", vault.put(source, sha))
         upload_id = ledger.record_arrival(upload).upload_id
         states = {f"question_{n}": "answered" for n in range(12)}
-        add_results(engine, upload_id, states, n_segments=20, words="some words that were said at the bedside")
+        add_results(engine, upload_id, states, n_segments=20, words="said aloud")
         with transaction(engine) as connection:
             mine = update(conversation_uploads).where(conversation_uploads.c.id == upload_id)
             connection.execute(mine.values(status="completed", stage="done", partition_no=number + 1))
     source.unlink()
+    while reseal_step(engine, ring_of(settings)):
+        pass
     engine.dispose()
 
 

@@ -8,7 +8,7 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from nurseconv_dagster.encryption import ring as ring_module
 from nurseconv_dagster.encryption.files import ESCAPE, FRAME_BYTES, MAGIC, SealingWriter, content_size, open_sealed
@@ -25,7 +25,7 @@ from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import codec, listings
 from nurseconv_dagster.store.promises import PROMISES, count_broken
 from nurseconv_dagster.store.survey import quotes_in_place
-from nurseconv_dagster.store.tables import conversation_transcriptions
+from nurseconv_dagster.store.tables import conversation_transcriptions, question_answers
 from tests.fakes.results import CANARY, add_results
 from tests.store.test_erasure import House
 
@@ -180,6 +180,8 @@ def test_old_and_new_are_read_alike_and_a_rotation_seals_all_of_it_step_by_step(
     upload_ids = [house.arrive(f"note {number}".encode()).upload_id for number in range(3)]
     for upload_id in upload_ids:
         add_results(engine, upload_id)
+    with engine.begin() as connection:
+        connection.execute(update(question_answers).values(context_start_char=0, context_end_char=len(CANARY)))
     settings = request.getfixturevalue("sealing")
     before = [row["full_text"] for row in listings.export_rows(engine, "transcripts")]
     assert reseal(settings, limit=2) == 1
