@@ -14,8 +14,12 @@ TEXT = """\
 # Made by `make env`, for the containers of docker-compose.yml. Every other setting: .env.example.
 # Password of the containers' Postgres. It is set when the volume is made: change it as docs/operations/keys.md says.
 POSTGRES_PASSWORD={password}
-# Of the overrides: Redis (celery), Grafana's user admin (monitoring), Jupyter (dev).
+# Recordings and transcripts are encrypted with this ring of keys, made at the first start in a volume of its own. Copy it
+# to where no backup lies: what it encrypts is lost without it (docs/operations/keys.md).
+ENCRYPTION_KEY_FILE=/keys/ring
+# Of the overrides: Redis and Flower (celery), Grafana's user admin (monitoring), Jupyter (dev).
 REDIS_PASSWORD={redis}
+FLOWER_PASSWORD={flower}
 GRAFANA_PASSWORD={grafana}
 JUPYTER_TOKEN={jupyter}
 # The host name that the self-signed certificate is for.
@@ -30,7 +34,7 @@ def main() -> int:
     name = sys.argv[1] if len(sys.argv) > 1 else "localhost"
     if not ENV.exists():
         ENV.touch(mode=0o600)
-        made = {each: secrets.token_urlsafe(24) for each in ("password", "redis", "grafana", "jupyter")}
+        made = {each: secrets.token_urlsafe(24) for each in ("password", "redis", "flower", "grafana", "jupyter")}
         ENV.write_text(TEXT.format(name=name, **made), encoding="utf-8")
         print("wrote .env; next: make image && docker compose up -d")
         return 0

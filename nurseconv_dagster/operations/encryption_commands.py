@@ -33,11 +33,15 @@ def new_key(
         Path | None,
         typer.Option("--file", metavar="FILE", help="Made when missing; the default is ENCRYPTION_KEY_FILE."),
     ] = None,
+    if_none: Annotated[bool, typer.Option("--if-none", help="Only where the ring has no key yet.")] = False,
 ) -> None:
     """Add a key to the ring; everything written from now on is encrypted with it. Then run `encryption rotate`."""
     from nurseconv_dagster.encryption.ring import add_key
 
     path = file or load_settings().encryption_key_file
+    if if_none and (path is None or path.expanduser().exists()):
+        typer.echo("nothing to do: ENCRYPTION_KEY_FILE is empty" if path is None else "the ring is there")
+        return
     if path is None:
         raise typer.BadParameter("ENCRYPTION_KEY_FILE is empty; name the ring's file: --file FILE")
     key = add_key(path.expanduser(), datetime.now(UTC))

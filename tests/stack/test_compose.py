@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 RECORDING = ROOT / "samples" / "bucket" / "clinic" / "denials.ogg"
 FLOOR_BYTES = 4 << 30
 COMPLETED_WITHIN_S = 400
-SERVICES = {"nginx", "certificate", "postgres", "migrate", "api", "code-server", "dagster-webserver", "dagster-daemon",
+SERVICES = {"nginx", "certificate", "keyring", "postgres", "migrate", "api", "code-server", "dagster-webserver", "dagster-daemon",
     "socket-proxy"}  # fmt: skip
 
 
