@@ -14,8 +14,8 @@ TEXT = """\
 # Made by `make env`, for the containers of docker-compose.yml. Every other setting: .env.example.
 # Password of the containers' Postgres. It is set when the volume is made: change it as docs/operations/keys.md says.
 POSTGRES_PASSWORD={password}
-# Recordings and transcripts are encrypted with this ring of keys, made at the first start in a volume of its own. Copy it
-# to where no backup lies: what it encrypts is lost without it (docs/operations/keys.md).
+# Recordings and transcripts are encrypted with this ring of keys, made at the first start in a volume of its own. Copy
+# it to where no backup lies: what it encrypts is lost without it (docs/operations/keys.md).
 ENCRYPTION_KEY_FILE=/keys/ring
 # Of the overrides: Redis and Flower (celery), Grafana's user admin (monitoring), Jupyter (dev).
 REDIS_PASSWORD={redis}
