@@ -69,9 +69,13 @@ class Stack:
             raise AssertionError(f"{' '.join(arguments)}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
         return done.stdout
 
-    def up(self) -> dict[str, str]:
-        """The state of each container once all are healthy, one-shots at their end."""
-        self.compose("up", "-d")
+    def up(self, *arguments: str) -> dict[str, str]:
+        """The state of each container once all are healthy, one-shots at their end.
+
+        Args:
+            arguments: of `compose up -d`, such as services or `--scale worker=2`.
+        """
+        self.compose("up", "-d", *arguments)
         deadline = time.monotonic() + HEALTHY_WITHIN_S
         while True:
             states = self.states()
@@ -101,9 +105,9 @@ class Stack:
         ).stdout.split("\n")  # fmt: skip
         return {row.split()[0]: (_bytes(row.split()[1]), _bytes(row.split()[3])) for row in rows if row}
 
-    def key(self, name: str, *scopes: str) -> str:
+    def key(self, name: str, *scopes: str, unit: str = "") -> str:
         """A new API key."""
-        options = [part for scope in scopes for part in ("--scope", scope)]
+        options = [part for scope in scopes for part in ("--scope", scope)] + (["--unit", unit] if unit else [])
         printed = self.compose("exec", "-T", "api", "nurseconv", "keys", "make", name, *options)
         return next(word for word in printed.split() if word.startswith("nc_"))
 
@@ -114,11 +118,48 @@ class Stack:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx2.Client(base_url=f"https://127.0.0.1:{PORTS[port]}", headers=headers, verify=trusting, timeout=60)
 
+    def person(self) -> httpx2.Client:
+        """A browser's client in which an admin has logged in on our page; its cookie goes to every port."""
+        client = self.client()
+        answer = client.post("/login", data={"key": self.key("person", "admin")})
+        assert answer.status_code == 303, answer.text
+        return client
+
     def _containers(self) -> list[dict[str, Any]]:
         ids = self.compose("ps", "-q", *(["-a"] if compose_command() == ["docker", "compose"] else [])).split()
         done = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True)
         containers: list[dict[str, Any]] = json.loads(done.stdout)
         return containers
+
+
+def photograph(stack: Stack, address: str, wait_for: str, file: Path, password: str = "") -> None:
+    """A picture of an operator's page, reached as a person does: through our login, in a real browser.
+
+    Args:
+        wait_for: a selector that is there once the page shows what it is for.
+        password: of the page itself, for the user nurseconv.
+    """
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("no /usr/bin/chromium here")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+        )
+        known = {"username": "nurseconv", "password": password} if password else None
+        page = browser.new_context(
+            ignore_https_errors=True, viewport={"width": 1440, "height": 900}, http_credentials=known
+        ).new_page()
+        page.goto(f"https://127.0.0.1:{PORTS['HTTPS_PORT']}/login")
+        page.fill("input[name=key]", stack.key("photographer", "admin"))
+        page.click("button[type=submit]")
+        page.wait_for_url(lambda url: "/login" not in url)
+        page.goto(address)
+        page.wait_for_selector(wait_for, timeout=90_000)
+        page.screenshot(path=str(file))
+        browser.close()
+    assert file.stat().st_size > 15_000
 
 
 def _bytes(text: str) -> int:
@@ -157,10 +198,21 @@ def project(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     shutil.copytree(ROOT / "docker", folder / "docker")
     subprocess.run([sys.executable, folder / "docker" / "make_env.py"], check=True)
     yield folder
-    everything = tuple(file.name for file in sorted(folder.glob("docker-compose*.yml")))
-    started = Stack(folder, BASE)
-    started.compose("down", "-v", "--remove-orphans", check=False)
-    assert everything
+    Stack(folder, BASE).compose("down", "-v", "--remove-orphans", check=False)
+    # Named in overrides alone, and runs are no services: what `down` does not know.
+    ours = ["--filter", "label=nurseconv.launched-by"]
+    left = subprocess.run(["docker", "ps", "-aq", *ours], capture_output=True, text=True, check=True).stdout.split()
+    for command in (
+        ["docker", "rm", "-f", *left],
+        ["docker", "volume", "rm", "nurseconv_redis", "nurseconv_prometheus"],
+    ):
+        subprocess.run(command, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots are put: NURSECONV_SCREENSHOTS keeps them."""
+    return Path(os.environ.get("NURSECONV_SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ What to keep out: what a service does by itself (its own tests); the Celery engi
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.stack.conftest import PORTS, ROOT, Stack
+from tests.stack.conftest import BASE, PORTS, ROOT, Stack, photograph
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 RECORDING = ROOT / "samples" / "bucket" / "clinic" / "denials.ogg"
 FLOOR_BYTES = 4 << 30
 COMPLETED_WITHIN_S = 400
-SERVICES = {"nginx", "certificate", "keyring", "postgres", "migrate", "api", "code-server", "dagster-webserver", "dagster-daemon",
-    "socket-proxy"}  # fmt: skip
+SERVICES = {"nginx", "certificate", "keyring", "postgres", "migrate", "api", "code-server", "dagster-webserver",
+    "dagster-daemon", "socket-proxy"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -131,22 +130,33 @@ def test_what_is_stopped_and_started_again_has_lost_nothing(
     assert admin.get(f"/api/v1/uploads/{upload_id}/audio").content == audio
 
 
-def test_a_screenshot_of_the_dagster_ui(stack: Stack, completed: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
-    """Through the login of our own pages, as a person comes; NURSECONV_SCREENSHOTS keeps the picture."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    folder = Path(os.environ.get("NURSECONV_SCREENSHOTS", tmp_path))
-    with sync_api.sync_playwright() as playwright:
-        if not Path("/usr/bin/chromium").exists():
-            pytest.skip("no /usr/bin/chromium here")
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
-        )
-        page = browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900}).new_page()
-        page.goto(f"https://127.0.0.1:{PORTS['HTTPS_PORT']}/login")
-        page.fill("input[name=key]", stack.key("person", "admin"))
-        page.click("button[type=submit]")
-        page.goto(f"https://127.0.0.1:{PORTS['DAGSTER_PORT']}/asset-groups")
-        page.wait_for_selector("text=conversation_transcriptions", timeout=60_000)
-        page.screenshot(path=str(folder / "dagster-in-containers.png"))
-        browser.close()
-    assert (folder / "dagster-in-containers.png").stat().st_size > 20_000
+def test_the_dagster_ui_shows_the_assets_to_a_person_who_logged_in(
+    stack: Stack, completed: tuple[str, dict[str, Any]], pictures: Path
+) -> None:
+    address = f"https://127.0.0.1:{PORTS['DAGSTER_PORT']}/asset-groups"
+    photograph(stack, address, "text=conversation_transcriptions", pictures / "stack-dagster.png")
+
+
+def test_prometheus_scrapes_the_api_with_a_key_of_its_own(stack: Stack, pictures: Path) -> None:
+    (stack.folder / "secrets").mkdir()
+    file = stack.folder / "secrets" / "metrics_key"
+    file.write_text(stack.key("metrics", "read", unit="monitoring"))
+    file.chmod(0o644)
+    watched = Stack(stack.folder, (*BASE, "docker-compose.monitoring.yml"))
+    watched.compose("up", "-d", "prometheus", "nginx")
+    deadline, targets = time.monotonic() + 240, []
+    with stack.client(stack.key("watcher", "admin"), "PROMETHEUS_PORT") as admin:
+        while [target["health"] for target in targets] != ["up"]:
+            assert time.monotonic() < deadline, (targets, watched.compose("logs", "--tail=20", "prometheus", "nginx"))
+            time.sleep(2)
+            try:
+                answer = admin.get("/api/v1/targets")
+            except httpx2.TransportError:  # nginx is being made anew, with another port
+                continue
+            if answer.status_code == 200:
+                targets = answer.json()["data"]["activeTargets"]
+        rules = admin.get("/api/v1/rules").json()["data"]["groups"]
+        assert sum(len(group["rules"]) for group in rules) >= 10
+    address = f"https://127.0.0.1:{PORTS['PROMETHEUS_PORT']}/targets"
+    photograph(stack, address, "text=nurseconv", pictures / "stack-prometheus.png")
+    watched.compose("rm", "-sf", "prometheus")
