@@ -52,6 +52,7 @@ COPY docker/dagster/dagster.yaml docker/dagster/workspace.yaml /opt/dagster/
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONWARNINGS=ignore \
     LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cublas/lib \
     NURSECONV_HOME=/data \
     NURSECONV_INSTANCE=/opt/dagster \

@@ -8,12 +8,14 @@ What to keep out: imports of Dagster, SQLAlchemy or anything that takes a second
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import urllib.request
 from pathlib import Path
 
 ANSWERS_WITHIN_S = 4
 DAEMON_BEATS_WITHIN_S = 150
+WORKER_BEATS_WITHIN_S = 60
 
 
 def web(address: str) -> None:
@@ -36,14 +38,24 @@ def code_server() -> None:
 
 def daemon() -> None:
     """Nothing, when a sensor of ours has been evaluated lately: that takes daemon, code server and database."""
+    _beats("dagster-daemon", DAEMON_BEATS_WITHIN_S)
+
+
+def worker() -> None:
+    """Nothing, when the Celery worker of this container has beaten lately."""
+    _beats(f"celery:%@{socket.gethostname()}", WORKER_BEATS_WITHIN_S)
+
+
+def _beats(name: str, within_s: float) -> None:
+    """Nothing, when somebody of this name (as SQL's `like` reads it) has said lately that it is alive."""
     import psycopg
 
     with psycopg.connect(os.environ["DATABASE_URL"], password=_password(), connect_timeout=ANSWERS_WITHIN_S) as found:
         age = found.execute(
-            "select extract(epoch from now() - beat_at) from heartbeats where name = 'dagster-daemon'"
+            "select min(extract(epoch from now() - beat_at)) from heartbeats where name like %s", (name,)
         ).fetchone()
-    if age is None or age[0] > DAEMON_BEATS_WITHIN_S:
-        raise SystemExit("the daemon has evaluated no sensor lately")
+    if age is None or age[0] is None or age[0] > within_s:
+        raise SystemExit("no sign of life lately")
 
 
 def _password() -> str | None:
@@ -57,6 +69,8 @@ PARTS = {
     "dagster-webserver": lambda: web("http://127.0.0.1:3000/server_info"),
     "code-server": code_server,
     "dagster-daemon": daemon,
+    "worker": worker,
+    "flower": lambda: web("http://127.0.0.1:5555/healthcheck"),
 }
 
 if __name__ == "__main__":
