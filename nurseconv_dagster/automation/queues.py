@@ -32,11 +32,15 @@ def in_queue(queue: str) -> dict[str, str]:
     return {"dagster-celery/queue": queue}
 
 
-def urgency(priority: str) -> dict[str, str]:
-    """The tags of a run: first in the daemon's queue, first in the queues of Redis, not held up by the others."""
+def urgency(priority: str, settings: Settings | None = None) -> dict[str, str]:
+    """The tags of a run: first in the daemon's queue, first in the queues of Redis, in a lane with a place of its own.
+
+    A batch in one process keeps the whole machine busy, so there is one of them at a time; on Celery there are many.
+    """
     if priority == "high":
         return {"dagster/priority": "10", "dagster-celery/run_priority": _URGENT_ON_REDIS, LANE_TAG: "urgent"}
-    return {"dagster/priority": "0", LANE_TAG: "normal"}
+    settings = settings or load_settings()
+    return {"dagster/priority": "0", LANE_TAG: "queued" if settings.has_celery else "batch"}
 
 
 def bounds(n_stages: int, settings: Settings | None = None) -> dict[str, str]:

@@ -105,8 +105,10 @@ def test_the_instance_template_is_what_dagster_takes():
 
     checked = validate_config(resolve_to_config_type(dagster_instance_config_schema()), written)
     assert checked.success, checked.errors
-    limits = {limit["key"]: limit for limit in written["concurrency"]["runs"]["tag_concurrency_limits"]}
-    assert limits["nurseconv/lane"]["limit"] < written["concurrency"]["runs"]["max_concurrent_runs"]
+    runs = written["concurrency"]["runs"]
+    limits = {limit.get("value"): limit["limit"] for limit in runs["tag_concurrency_limits"]}
+    assert limits[urgency("normal")["nurseconv/lane"]] < limits["process"]
+    assert limits[urgency("normal", on_celery())["nurseconv/lane"]] < runs["max_concurrent_runs"]
 
 
 def test_a_device_has_one_name_on_a_machine_and_gpus_given_apart_are_apart(monkeypatch):
