@@ -46,7 +46,7 @@ def tick():
 
 def take():
     counts: Counter[str] = Counter()
-    take_in(IntakeResource(store=StoreResource()), counts, at_most_s=20)
+    take_in(IntakeResource(store=StoreResource()), counts, at_most_s=200)
     return counts
 
 

@@ -80,7 +80,7 @@ def test_a_failure_inside_a_batch_leaves_its_mates_whole(home, store_engine):
 
     intake = IntakeResource(store=StoreResource())
     counts: Counter[str] = Counter()
-    take_in(intake, counts, at_most_s=20)
+    take_in(intake, counts, at_most_s=200)  # no matter how busy the machine is
     assert counts == {"taken": 4}
     victim = listings.list_uploads(store_engine)[1]
     intake.vault.path(victim.object_key).unlink()
