@@ -180,6 +180,7 @@ HEALTHY: Final[Example] = {"status": "healthy", "timestamp": _DONE, "services": 
 UNHEALTHY: Final[Example] = {**HEALTHY, "status": "unhealthy", "services": {**_PARTS, "dagster": "unhealthy"}}
 READY: Final[Example] = {"status": "ready", "services": _NEEDED}
 NOT_READY: Final[Example] = {"status": "not_ready", "services": {**_NEEDED, "database": "unhealthy"}}
+BUCKET_EVENT_NOTED: Final[Example] = {"message": "the bucket is listed on the sensor's next tick."}
 METRICS: Final = (
     "# HELP nurseconv_queue_depth Uploads that wait for a run or their next stage.\n"
     "# TYPE nurseconv_queue_depth gauge\nnurseconv_queue_depth 3.0\n"
@@ -187,7 +188,8 @@ METRICS: Final = (
 
 # By the name of a schema. `documents` adds them: FastAPI would leave nulls out of examples that stand at a model.
 OF_SCHEMAS: Final[dict[str, list[Example]]] = {
-    "Health": [HEALTHY], "Queue": [QUEUE], "Questions": [QUESTIONS], "Readiness": [READY],
+    "BucketEventNoted": [BUCKET_EVENT_NOTED], "Health": [HEALTHY], "Queue": [QUEUE], "Questions": [QUESTIONS],
+    "Readiness": [READY],
     "Review": [CORRECTION, CONFIRMATION], "Reviewed": [REVIEWED], "Settled": [SETTLED], "Settling": [SETTLING],
     "Task": [TASK], "TextReceipt": [TEXT_RECEIPT], "UploadPage": [UPLOAD_PAGE], "UploadReceipt": [RECEIPT],
     "UploadResults": [RESULTS], "WaitingReceipts": [WAITING_RECEIPTS],
