@@ -113,10 +113,10 @@ class Stack:
 
     def client(self, key: str = "", port: str = "HTTPS_PORT") -> httpx2.Client:
         """A client of the TLS that nginx serves, which trusts its self-signed certificate for this test."""
-        trusting = ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx2.Client(base_url=f"https://127.0.0.1:{PORTS[port]}", headers=headers, verify=trusting, timeout=60)
+        return httpx2.Client(
+            base_url=f"https://127.0.0.1:{PORTS[port]}", headers=headers, verify=trusting(), timeout=60
+        )
 
     def person(self) -> httpx2.Client:
         """A browser's client in which an admin has logged in on our page; its cookie goes to every port."""
@@ -130,6 +130,13 @@ class Stack:
         done = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True)
         containers: list[dict[str, Any]] = json.loads(done.stdout)
         return containers
+
+
+def trusting() -> ssl.SSLContext:
+    """Takes a certificate that nobody has signed but itself: the stack's own, on loopback."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def photograph(stack: Stack, address: str, wait_for: str, file: Path, password: str = "") -> None:
@@ -153,7 +160,7 @@ def photograph(stack: Stack, address: str, wait_for: str, file: Path, password: 
         ).new_page()
         page.goto(f"https://127.0.0.1:{PORTS['HTTPS_PORT']}/login")
         page.fill("input[name=key]", stack.key("photographer", "admin"))
-        page.click("button[type=submit]")
+        page.click("form button")
         page.wait_for_url(lambda url: "/login" not in url)
         page.goto(address)
         page.wait_for_selector(wait_for, timeout=90_000)

@@ -8,6 +8,7 @@ What to keep out: what a service does by itself (its own tests); the Celery engi
 
 from __future__ import annotations
 
+import http.client
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.stack.conftest import BASE, PORTS, ROOT, Stack, photograph
+from tests.stack.conftest import BASE, PORTS, ROOT, Stack, photograph, trusting
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 RECORDING = ROOT / "samples" / "bucket" / "clinic" / "denials.ogg"
@@ -89,7 +90,7 @@ def test_the_dagster_ui_opens_for_admins_alone(stack: Stack, completed: tuple[st
         refused = stranger.get("/runs")
         assert (refused.status_code, refused.headers["location"]) == (302, "https://127.0.0.1/login")
         assert stranger.post("/graphql", json={"query": "{ version }"}).status_code == 302
-    with stack.client(stack.key("reader", "read"), "DAGSTER_PORT") as reader:
+    with stack.client(stack.key("reader", "read", unit="*"), "DAGSTER_PORT") as reader:
         assert reader.get("/runs").status_code == 403
     with stack.client(stack.key("admin2", "admin"), "DAGSTER_PORT") as admin:
         query = "{ runsOrError { ... on Runs { results { jobName status tags { key value } } } } }"
@@ -112,8 +113,14 @@ def test_nginx_speaks_tls_and_says_so(stack: Stack) -> None:
 
 
 def test_nginx_refuses_a_body_that_is_too_large_and_streams_the_others(admin: httpx2.Client) -> None:
-    answer = admin.post("/api/v1/uploads", content=b"", headers={"Content-Length": str(200 << 20)})
-    assert answer.status_code == 413
+    """It says so before the body: a sender who names its length has sent nothing yet."""
+    connection = http.client.HTTPSConnection("127.0.0.1", PORTS["HTTPS_PORT"], timeout=30, context=trusting())
+    connection.putrequest("POST", "/api/v1/uploads")
+    connection.putheader("Authorization", admin.headers["Authorization"])
+    connection.putheader("Content-Length", str(200 << 20))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
 
 
 def test_what_is_stopped_and_started_again_has_lost_nothing(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_recording_comes_back_through_the_queues_and_flower_shows_who_did_it(c
     known = ("nurseconv", password(celery, "FLOWER_PASSWORD"))
     with celery.client(port="FLOWER_PORT") as stranger:
         assert stranger.get("/api/workers", auth=known).status_code == 302
-    with celery.person() as person:
+    with closing(celery.person()) as person:
         assert person.get(f"{FLOWER}/api/workers").status_code == 401
         workers = person.get(f"{FLOWER}/api/workers", auth=known).json()
         tasks = person.get(f"{FLOWER}/api/tasks", auth=known).json()
