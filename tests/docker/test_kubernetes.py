@@ -260,12 +260,10 @@ def check_command(words: list[str]) -> None:
     """Every word is a command, and every option one of it."""
     (script,) = entry_points(group="console_scripts", name=words[0])
     command: Any = click_command(words[0]) or script.load()
-    context = None
     rest = words[1:]
-    while isinstance(command, click.Group):
+    while hasattr(command, "commands"):  # typer's groups are no groups of click
         assert rest, words
         assert rest[0] in command.commands, f"{words[0]} has no command {rest[0]}"
-        context = click.Context(command, parent=context, info_name=words[0])
         command, rest = command.commands[rest[0]], rest[1:]
     options = {name for parameter in command.params for name in parameter.opts}
     assert {word for word in rest if word.startswith("-")} - options == set(), words
@@ -326,9 +324,13 @@ def test_the_instance_is_the_root_one_but_for_where_runs_live(overlay: str) -> N
     ours_ = instance(overlay)
     for part in ("storage", "telemetry", "nux", "run_retries", "sensors", "retention"):
         assert ours_[part] == root[part], part
-    assert (
-        ours_["concurrency"]["runs"]["tag_concurrency_limits"] == root["concurrency"]["runs"]["tag_concurrency_limits"]
-    )
+    # Its runs have machines of their own: no limit by engine, but one build at a time, and a place for urgent uploads.
+    runs = ours_["concurrency"]["runs"]
+    limits = {(limit["key"], limit.get("value")): limit["limit"] for limit in runs["tag_concurrency_limits"]}
+    lane = ("nurseconv/lane", "queued" if overlay in ("celery", "gpu") else "batch")
+    assert set(limits) == {lane, ("nurseconv/marts", None)}
+    assert limits[lane] < runs["max_concurrent_runs"]
+    assert limits["nurseconv/marts", None] == 1
     assert ours_["run_monitoring"] | {"start_timeout_seconds": 180} == root["run_monitoring"]
     assert set(ours_) - set(root) == {"run_launcher", "compute_logs", "local_artifact_storage"}
 
