@@ -228,4 +228,4 @@ def stack(project: Path) -> Iterator[Stack]:
     started = Stack(project, BASE)
     started.up()
     yield started
-    started.compose("down")
+    started.compose("down", "--remove-orphans")

@@ -27,7 +27,7 @@ def celery(project: Path) -> Iterator[Stack]:
     started = Stack(project, (*BASE, "docker-compose.celery.yml"))
     started.up("--scale", "worker=2")
     yield started
-    started.compose("down")
+    started.compose("down", "--remove-orphans")
 
 
 def password(stack: Stack, name: str) -> str:
@@ -54,7 +54,7 @@ def test_a_recording_comes_back_through_the_queues_and_flower_shows_who_did_it(c
         assert stranger.get("/api/workers", auth=known).status_code == 302
     with closing(celery.person()) as person:
         assert person.get(f"{FLOWER}/api/workers").status_code == 401
-        workers = person.get(f"{FLOWER}/api/workers", auth=known).json()
+        workers = person.get(f"{FLOWER}/api/workers?refresh=1", auth=known).json()
         tasks = person.get(f"{FLOWER}/api/tasks", auth=known).json()
     assert len(workers) == 3
     did = {task["worker"] for task in tasks.values() if task["state"] == "SUCCESS"}
