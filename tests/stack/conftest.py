@@ -88,6 +88,17 @@ class Stack:
                 )
             time.sleep(2)
 
+    def down(self, *arguments: str) -> None:
+        """Stops and removes everything but volumes. A run in work is no service of compose's: it goes first."""
+        self.compose("stop", "dagster-daemon", "code-server")
+        runs = subprocess.run(
+            ["docker", "ps", "-aq", "--filter", "label=nurseconv.launched-by"],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        if runs:
+            subprocess.run(["docker", "rm", "-f", *runs], capture_output=True, check=False)
+        self.compose("down", "--remove-orphans", *arguments)
+
     def states(self) -> dict[str, str]:
         """By service: its health, `running` where it has none, or `exited N`."""
         found = {}
@@ -205,15 +216,11 @@ def project(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     shutil.copytree(ROOT / "docker", folder / "docker")
     subprocess.run([sys.executable, folder / "docker" / "make_env.py"], check=True)
     yield folder
-    Stack(folder, BASE).compose("down", "-v", "--remove-orphans", check=False)
-    # Named in overrides alone, and runs are no services: what `down` does not know.
-    ours = ["--filter", "label=nurseconv.launched-by"]
-    left = subprocess.run(["docker", "ps", "-aq", *ours], capture_output=True, text=True, check=True).stdout.split()
-    for command in (
-        ["docker", "rm", "-f", *left],
-        ["docker", "volume", "rm", "nurseconv_redis", "nurseconv_prometheus"],
-    ):
-        subprocess.run(command, capture_output=True, check=False)
+    Stack(folder, BASE).down("-v")
+    # Of overrides alone: what this `down` does not know.
+    subprocess.run(
+        ["docker", "volume", "rm", "nurseconv_redis", "nurseconv_prometheus"], capture_output=True, check=False
+    )
 
 
 @pytest.fixture(scope="session")
@@ -228,4 +235,4 @@ def stack(project: Path) -> Iterator[Stack]:
     started = Stack(project, BASE)
     started.up()
     yield started
-    started.compose("down", "--remove-orphans")
+    started.down()

@@ -129,7 +129,7 @@ def test_what_is_stopped_and_started_again_has_lost_nothing(
     upload_id, before = completed
     audio = admin.get(f"/api/v1/uploads/{upload_id}/audio").content
     assert audio == RECORDING.read_bytes()
-    stack.compose("down")
+    stack.down()
     stack.up()
     after = admin.get(f"/api/v1/uploads/{upload_id}").json()
     assert after["qa_results"] == before["qa_results"]

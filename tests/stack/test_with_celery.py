@@ -27,7 +27,7 @@ def celery(project: Path) -> Iterator[Stack]:
     started = Stack(project, (*BASE, "docker-compose.celery.yml"))
     started.up("--scale", "worker=2")
     yield started
-    started.compose("down", "--remove-orphans")
+    started.down()
 
 
 def password(stack: Stack, name: str) -> str:
