@@ -15,6 +15,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -32,6 +33,8 @@ FORM = 1
 _NAME = re.compile(r"nurseconv-(\d{8}T\d{6}\.\d{6}Z)\.backup")
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _MANIFEST = "manifest.json"
+# What a changed byte can look like, by where it lies; zipfile lets all of them through.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -148,7 +151,7 @@ class BackupReader:
             with self._archive.open(name) as member:
                 while piece := member.read(_CHUNK_BYTES):
                     yield piece
-        except (KeyError, zipfile.BadZipFile, OSError, EOFError, ValueError):
+        except (KeyError, EOFError, ValueError, *_DAMAGED):
             raise _damaged() from None
 
     def read(self, name: str) -> bytes | None:
@@ -184,7 +187,7 @@ def reading(path: Path, ring: Ring) -> Iterator[BackupReader]:
     with open_sealed(file, ring) as content:
         try:
             archive = zipfile.ZipFile(content)
-        except (zipfile.BadZipFile, OSError, ValueError):
+        except (ValueError, *_DAMAGED):
             raise _damaged() from None
         with archive:
             yield BackupReader(archive)

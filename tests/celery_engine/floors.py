@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ class Floor:
 
     def take_in(self, n_uploads: int, sidecar: dict[str, Any] | None = None) -> None:
         """Further typed notes, through the door."""
-        from nurseconv_dagster.automation.intake_sensor import take_in
+        from nurseconv_dagster.automation.intake_sensor import TAKEN, take_in
         from nurseconv_dagster.resources.intakes import IntakeResource
         from nurseconv_dagster.resources.stores import StoreResource
 
@@ -123,7 +124,9 @@ class Floor:
         for number in range(self.n_taken, self.n_taken + n_uploads):
             drop(store.settings, f"note{number}.txt", note(number), sidecar)
         self.n_taken += n_uploads
-        assert take_in(IntakeResource(store=store), at_most_s=120) == n_uploads
+        counts: Counter[str] = Counter()
+        take_in(IntakeResource(store=store), counts, at_most_s=120)
+        assert counts == {TAKEN: n_uploads}
 
     def count(self, query: str) -> int:
         with self.engine.connect() as connection:

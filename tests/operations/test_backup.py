@@ -241,7 +241,7 @@ def test_a_backup_that_breaks_off_leaves_none(house, home, folder, monkeypatch):
     assert not list(folder.glob("*.part"))
 
 
-@pytest.mark.parametrize("damage", ["cut off", "a bit", "an object gone", "an object changed"])
+@pytest.mark.parametrize("damage", ["cut off", "a bit", "a header", "an object gone", "an object changed"])
 def test_a_damaged_backup_is_refused_before_anything_is_touched(house, home, other, folder, damage):
     path = back_up(home, folder, keep_days=7).file
     kept = FileVault(folder)
@@ -249,10 +249,15 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(house, home, oth
     data = bytearray(path.read_bytes())
     if damage == "cut off":
         path.write_bytes(data[: len(data) // 2])
-    elif damage == "a bit":
+    elif damage in ("a bit", "a header"):
         with zipfile.ZipFile(path) as archive:
             member = archive.getinfo("tables/question_answers.copy")
-        data[member.header_offset + len(member.filename) + 50 + member.compress_size // 2] ^= 1
+        header = data[member.header_offset : member.header_offset + 30]
+        start = member.header_offset + 30 + sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+        if damage == "a bit":
+            data[start + member.compress_size // 2] ^= 1
+        else:
+            data[start] |= 0b110  # a kind of block that deflate does not have
         path.write_bytes(data)
     elif damage == "an object gone":
         victim.unlink()
