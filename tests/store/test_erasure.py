@@ -166,7 +166,7 @@ def test_an_upload_that_is_erased_while_its_stage_fails_does_not_fail_its_mates(
     gone, mate = house.arrive(b"one").upload_id, house.arrive(b"two").upload_id
     (plan,) = plans(house.engine)
     ledger = claims(house.engine)
-    batch = StageBatch(ledger, claim_plan(house.engine, plan))
+    batch = StageBatch(ledger, claim_plan(house.engine, plan), time_s=60)
     by_id = {claim.upload_id: claim for claim in batch.claims}
     with batch.isolate(by_id[gone]):
         house.erase(gone)
