@@ -8,12 +8,13 @@ What to keep out: whether parts answer (doctor); mending.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-import typer
 from sqlalchemy import Engine
 
 from nurseconv_dagster.errors import NurseconvError, SealedError, VaultUnavailableError
 from nurseconv_dagster.intake.vault import FileVault, vault_of
+from nurseconv_dagster.operations.doctor import tell_each
 from nurseconv_dagster.operations.home import prepare_home
 from nurseconv_dagster.operations.partitions import count_unknown
 from nurseconv_dagster.operations.progress import counted
@@ -32,15 +33,9 @@ def examine_deep(settings: Settings) -> int:
         "objects": _objects, "rows": _rows, "quotes": _quotes, "audit": _audit, "partitions": _partitions,
         "encryption": _encryption,
     }  # fmt: skip
-    n_ill = 0
-    for name, part in parts.items():
-        try:
-            typer.echo(f"ok    {name:<12} {part(engine, vault)}")
-        except NurseconvError as error:
-            n_ill += 1
-            typer.echo(f"WRONG {name:<12} {error}")
+    code = tell_each({name: partial(part, engine, vault) for name, part in parts.items()})
     engine.dispose()
-    return 1 if n_ill else 0
+    return code
 
 
 def _objects(engine: Engine, vault: FileVault) -> str:

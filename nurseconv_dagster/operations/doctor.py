@@ -12,7 +12,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import repeat
@@ -69,10 +70,15 @@ def examine(settings: Settings, *, definitions: bool) -> int:
         parts["celery"] = _celery
     if definitions:
         parts["definitions"] = _definitions
+    return tell_each({name: partial(part, settings) for name, part in parts.items()})
+
+
+def tell_each(parts: Mapping[str, Callable[[], str]]) -> int:
+    """The exit code: 0 when every part is well, else 1. Prints a line for each as soon as it is known."""
     n_ill = 0
     for name, part in parts.items():
         try:
-            typer.echo(f"ok    {name:<12} {part(settings)}")
+            typer.echo(f"ok    {name:<12} {part()}")
         except NurseconvError as error:
             n_ill += 1
             typer.echo(f"WRONG {name:<12} {error}")
