@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 ANSWERS_WITHIN_S = 4
@@ -64,7 +65,7 @@ def _password() -> str | None:
     return os.environ.get("POSTGRES_PASSWORD") or (secret.read_text().strip() if secret.is_file() else None)
 
 
-PARTS = {
+PARTS: dict[str, Callable[[], None]] = {
     "api": lambda: web("http://127.0.0.1:8000/ready"),
     "dagster-webserver": lambda: web("http://127.0.0.1:3000/server_info"),
     "code-server": code_server,
