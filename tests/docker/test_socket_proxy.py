@@ -299,9 +299,22 @@ def test_each_decision_is_one_line_without_a_value(proxy: Proxy) -> None:
     assert not any(SECRET in json.dumps(line) for line in proxy.lines())
 
 
+@dataclass(frozen=True)
+class RealEngine:
+    """A proxy before the engine of this machine, that engine itself, the network and the volume that runs may have."""
+
+    proxy: Proxy
+    engine: docker.DockerClient
+    network: str
+    volume: str
+
+
+# On one worker, one after the other: one test compares what the engine holds before and after.
+on_the_real_engine = pytest.mark.xdist_group("real-docker-engine")
+
+
 @pytest.fixture(scope="module")
-def real_proxy() -> Iterator[tuple[Proxy, docker.DockerClient, str]]:
-    """A proxy before the engine of this machine, that engine itself, and a network that runs may join."""
+def real() -> Iterator[RealEngine]:
     try:
         engine = docker.DockerClient(base_url="unix:///var/run/docker.sock", timeout=60)
         engine.images.get(REAL_IMAGE)
@@ -316,7 +329,7 @@ def real_proxy() -> Iterator[tuple[Proxy, docker.DockerClient, str]]:
     }  # fmt: skip
     try:
         with running_proxy(DockerEngine(networks=()), **settings) as proxy:
-            yield proxy, engine, str(volume.name)
+            yield RealEngine(proxy, engine, str(network.name), str(volume.name))
     finally:
         for left in engine.containers.list(all=True, filters={"label": f"nurseconv.launched-by={owner}"}):
             left.remove(force=True)
@@ -325,19 +338,18 @@ def real_proxy() -> Iterator[tuple[Proxy, docker.DockerClient, str]]:
         engine.close()
 
 
+@on_the_real_engine
 def test_the_real_engine_runs_what_the_launcher_asks_for_and_hardens_it(
-    real_proxy: tuple[Proxy, docker.DockerClient, str], monkeypatch: pytest.MonkeyPatch
+    real: RealEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxy, engine, volume = real_proxy
-    network = next(one.name for one in engine.networks.list() if str(one.name).startswith("nurseconv-proxy-"))
     keywords = {
-        "volumes": {volume: {"bind": "/data", "mode": "rw"}}, "mem_limit": "128m", "tmpfs": {"/tmp": "size=16m"},
+        "volumes": {real.volume: {"bind": "/data", "mode": "rw"}}, "mem_limit": "128m", "tmpfs": {"/tmp": "size=16m"},
         "init": True, "stop_timeout": 1,
     }  # fmt: skip
-    with launcher_on(proxy.port, monkeypatch, networks=[network], container_kwargs=keywords) as launcher:
+    with launcher_on(real.proxy.port, monkeypatch, networks=[real.network], container_kwargs=keywords) as launcher:
         run = launch(launcher, REAL_IMAGE, ["sleep", "300"])
         assert launcher.check_run_worker_health(run).status.value == "RUNNING"
-        container = engine.containers.get(run.tags["docker/container_id"])
+        container = real.engine.containers.get(run.tags["docker/container_id"])
         facts = container.exec_run(["cat", "/proc/1/status"]).output.decode()
         assert "CapBnd:\t0000000000000000" in facts
         assert "NoNewPrivs:\t1" in facts
@@ -353,19 +365,16 @@ def test_the_real_engine_runs_what_the_launcher_asks_for_and_hardens_it(
     assert container.status == "exited"
 
 
-def test_the_real_client_is_refused_and_the_real_engine_makes_nothing(
-    real_proxy: tuple[Proxy, docker.DockerClient, str],
-) -> None:
-    proxy, engine, volume = real_proxy
-    network = next(one.name for one in engine.networks.list() if str(one.name).startswith("nurseconv-proxy-"))
-    client = proxy.client()
+@on_the_real_engine
+def test_the_real_client_is_refused_and_the_real_engine_makes_nothing(real: RealEngine) -> None:
+    engine, client = real.engine, real.proxy.client()
+    disk_of_the_host = docker.types.DriverConfig("local", {"type": "none", "o": "bind", "device": "/"})
     before = {one.id for one in engine.containers.list(all=True)}
-    good = {"command": ["true"], "detach": True, "network": network}
+    good = {"command": ["true"], "detach": True, "network": real.network}
     for field, more in {
         "HostConfig.Privileged": {"privileged": True},
         "HostConfig.Binds": {"volumes": ["/:/data"]},
-        "HostConfig.Mounts": {"mounts": [docker.types.Mount("/data", volume, driver_config=docker.types.DriverConfig(
-            "local", {"type": "none", "o": "bind", "device": "/"}))]},
+        "HostConfig.Mounts": {"mounts": [docker.types.Mount("/data", real.volume, driver_config=disk_of_the_host)]},
         "HostConfig.Devices": {"devices": ["/dev/mem"]},
         "ExposedPorts": {"ports": {"80/tcp": 8080}},
         "HostConfig.IpcMode": {"ipc_mode": "host"},
@@ -382,12 +391,12 @@ def test_the_real_client_is_refused_and_the_real_engine_makes_nothing(
     assert {one.id for one in engine.containers.list(all=True)} == before
 
 
-def test_a_real_container_of_somebody_else_is_out_of_reach(real_proxy: tuple[Proxy, docker.DockerClient, str]) -> None:
-    proxy, engine, _ = real_proxy
-    other = engine.containers.run(
+@on_the_real_engine
+def test_a_real_container_of_somebody_else_is_out_of_reach(real: RealEngine) -> None:
+    other = real.engine.containers.run(
         REAL_IMAGE, ["sleep", "300"], detach=True, init=True, labels={"nurseconv.launched-by": "another-proxy"}
     )
-    client = proxy.client()
+    client = real.proxy.client()
     try:
         for name in (other.id, other.short_id, other.name):
             for action in (client.containers.get, client.api.stop, client.api.start):
