@@ -172,5 +172,7 @@ def references(workload: Workload) -> Iterator[tuple[str, str, str | None]]:
         volume = volumes[mount["name"]]
         if "configMap" in volume:
             yield "ConfigMap", volume["configMap"]["name"], mount.get("subPath")
+        elif "secret" in volume:
+            yield "Secret", volume["secret"]["secretName"], mount.get("subPath")
         elif "persistentVolumeClaim" in volume:
             yield "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"], None

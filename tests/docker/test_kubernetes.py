@@ -203,6 +203,22 @@ def test_keys_of_hosted_models_are_given_to_nobody_who_may_not_leave(overlay: st
 
 
 @every_overlay
+def test_whoever_reads_the_vault_has_the_ring_of_keys_and_cannot_change_it(overlay: str) -> None:
+    ring = of_kind(render(overlay), "ConfigMap")["nurseconv-settings"]["data"]["ENCRYPTION_KEY_FILE"]
+    (secret,) = [one["stringData"] for one in examples_of_secrets() if one["metadata"]["name"] == "nurseconv-keys"]
+    readers = [
+        one for one in workloads(overlay) if "/data" in [it["mountPath"] for it in one.container["volumeMounts"]]
+    ]
+    assert {"api", "backup", "code-location", "run"} <= {one.name for one in readers}
+    for one in readers:
+        volumes = {it["name"]: it for it in one.spec["volumes"]}
+        (mount,) = [it for it in one.container["volumeMounts"] if ring.startswith(f"{it['mountPath']}/")]
+        assert mount["readOnly"] is True, one.name
+        assert volumes[mount["name"]]["secret"] == {"secretName": "nurseconv-keys", "defaultMode": 0o440}, one.name
+        assert ring.removeprefix(f"{mount['mountPath']}/") in secret
+
+
+@every_overlay
 def test_dagsters_ui_is_reached_through_the_login_alone(overlay: str) -> None:
     assert listeners_to(overlay, workload(overlay, "dagster-webserver"), 3000) == {"dagster-login"}
     backends = {
@@ -231,7 +247,8 @@ def test_every_ingress_has_tls_for_its_host_and_a_limit_of_its_bodies(overlay: s
 @every_overlay
 def test_every_variable_is_a_setting(overlay: str) -> None:
     data = of_kind(render(overlay), "ConfigMap")["nurseconv-settings"]["data"]
-    named = set(data) | {key for one in examples_of_secrets() for key in one["stringData"]}
+    given = [one for one in examples_of_secrets() if one["metadata"]["name"] != "nurseconv-keys"]  # that one is a file
+    named = set(data) | {key for one in given for key in one["stringData"]}
     named |= {variable["name"] for one in ours(overlay) for variable in one.container.get("env", ())}
     in_celery = {"REDIS_PASSWORD"} if overlay in ("celery", "gpu") else {"REDIS_PASSWORD", "REDIS_URL"}
     unknown = {name for name in named - in_celery if name.lower() not in Settings.model_fields}
