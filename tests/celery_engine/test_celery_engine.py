@@ -6,7 +6,7 @@ import pytest
 
 from tests.celery_engine.floors import wait_until
 
-pytestmark = [pytest.mark.xdist_group("dagster"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster"), pytest.mark.timeout(600)]
 # What a note says that nothing on the way may repeat.
 CANARIES = ("Oakley", "blood pressure is", "allergies", "note0.txt")
 

@@ -62,6 +62,7 @@ def test_a_bad_catalogue_is_refused_with_its_line_and_the_reason(home, tmp_path)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.system
 def test_ingest_does_the_work_and_prints_each_end(home, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -83,6 +84,7 @@ def test_ingest_does_the_work_and_prints_each_end(home, tmp_path):
     assert "good.txt" not in json.dumps(facts)
 
 
+@pytest.mark.system
 def test_missing_weights_fail_the_recording_with_what_to_do_and_leave_the_others_unharmed(home, tmp_path):
     from tests.fakes.sounds import make
 
@@ -97,6 +99,7 @@ def test_missing_weights_fail_the_recording_with_what_to_do_and_leave_the_others
     assert "WHISPER_MODEL" in done.stdout
 
 
+@pytest.mark.system
 def test_the_bi_connection_string_sees_the_marts_and_nothing_else(home, tmp_path):
     (tmp_path / "n.txt").write_text(note(2))
     assert nurseconv("ingest", str(tmp_path / "n.txt")).returncode == 0
@@ -124,6 +127,7 @@ def test_wrong_usage_is_exit_code_2(home):
     assert nurseconv("export", "somewhere", "--format", "pdf").returncode == 2
 
 
+@pytest.mark.system
 def test_erase_asks_first_then_erases_for_good_and_the_marts_follow(home, engine, tmp_path):
     (tmp_path / "n.txt").write_text(note(1))
     nurseconv("ingest", str(tmp_path / "n.txt"))

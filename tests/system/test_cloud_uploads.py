@@ -20,7 +20,7 @@ from tests.fakes.notes import note
 from tests.fakes.object_stores import bucket_at, moto
 from tests.system.test_walk import dagster_dump
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster")]
 CANARY = "zebulonis"
 
 

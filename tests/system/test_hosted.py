@@ -11,7 +11,7 @@ from tests.fakes.model_client import fill_in, lines_in
 from tests.fakes.model_server import ModelServer, always
 from tests.fakes.notes import drop, note
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster")]
 
 CANARY = "zebulonis"
 

@@ -17,7 +17,7 @@ from nurseconv_dagster.api.app import create_app
 from nurseconv_dagster.operations.home import PROJECT
 from tests.api.serving import serve
 
-pytestmark = [pytest.mark.xdist_group("samples"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("samples"), pytest.mark.timeout(900)]
 
 README = (PROJECT / "README.md").read_text()
 COMMANDS = [

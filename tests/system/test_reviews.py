@@ -14,7 +14,7 @@ from tests.fakes.check_results import failed_checks
 from tests.fakes.notes import drop, note
 from tests.fakes.reviewed import current, judge
 
-pytestmark = [pytest.mark.xdist_group("dagster"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster"), pytest.mark.timeout(900)]
 
 
 def in_marts(engine, question_id):

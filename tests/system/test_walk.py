@@ -18,7 +18,7 @@ from tests.exports import bundles
 from tests.fakes.check_results import failed_checks
 from tests.fakes.notes import drop, note
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster")]
 
 
 def count(engine: Engine, query: str) -> int:

@@ -21,7 +21,7 @@ from tests.api.servers import running_server
 from tests.fakes.notes import drop, note
 from tests.fakes.otlp_receiver import receiving
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster")]
 
 OWN_ID = "c0ffee00-1111-4222-8333-444455556666"
 TRACE, CALLER_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
