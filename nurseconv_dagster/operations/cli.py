@@ -10,7 +10,9 @@ Exit codes: 0 done; 1 done, but not all went well (says what); 2 wrong usage; 3 
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -83,6 +85,10 @@ class Stage(StrEnum):
 
 def main() -> None:
     """Runs the command line; errors raised on purpose become one sentence and an exit code."""
+    if not sys.warnoptions:
+        # Libraries' warnings are for those who change this code: python -W or PYTHONWARNINGS shows them.
+        warnings.simplefilter("ignore")
+        os.environ["PYTHONWARNINGS"] = "ignore"
     try:
         app()
     except NurseconvError as error:

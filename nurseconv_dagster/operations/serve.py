@@ -59,7 +59,6 @@ def _serve(settings: Settings, ui: Address, api: Address, lock: Path) -> int:
     api.check_free(_OTHER_API_PORT)
     say("preparing the home")
     prepare_home(settings)
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
     say(f"privacy      {describe_privacy(settings)}")
     say("results      nurseconv status | nurseconv export DIR --format csv | nurseconv url")
     say("stop         Ctrl-C (the embedded Postgres stays; `nurseconv down` stops it)")

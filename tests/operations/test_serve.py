@@ -22,7 +22,7 @@ from tests.fakes.notes import drop, note
 from tests.operations.test_command_line import nurseconv
 from tests.operations.test_supervisor import is_alive, wait_until
 
-CLI = [sys.executable, "-W", "ignore", "-m", "nurseconv_dagster.operations.cli"]
+CLI = [sys.executable, "-m", "nurseconv_dagster.operations.cli"]
 
 
 @pytest.fixture

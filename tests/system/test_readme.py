@@ -29,7 +29,7 @@ COMMANDS = [
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(command.replace(".venv/bin/nurseconv", f"{sys.executable} -W ignore -m {CLI}"))
+    words = shlex.split(command.replace(".venv/bin/nurseconv", f"{sys.executable} -m {CLI}"))
     return subprocess.run(words, cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False)
 
 
