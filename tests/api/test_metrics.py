@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -109,3 +110,20 @@ def test_requests_of_all_workers_are_added_up_and_a_proxy_does_not_open_the_door
     name = 'nurseconv_http_request_seconds_count{method="GET",route="/ready",status="200"}'
     assert {samples(page)[name] for page in pages} == {20}
     assert from_afar.status_code == 401
+
+
+def test_replicas_that_share_a_home_count_for_themselves_and_leave_nothing(
+    api_settings: Settings, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    name = 'nurseconv_http_request_seconds_count{method="GET",route="/ready",status="200"}'
+    with running_server(api_settings, workers=1, TMPDIR=str(temporary)) as first:
+        for _ in range(3):
+            httpx2.get(f"{first}/ready")
+        with running_server(api_settings, workers=1, TMPDIR=str(temporary)) as second:
+            httpx2.get(f"{second}/ready")
+            found = [samples(httpx2.get(f"{replica}/metrics").text).get(name) for replica in (first, second)]
+    assert found == [3, 1]
+    assert list(temporary.iterdir()) == []
+    assert not (api_settings.home / "metrics").exists()
