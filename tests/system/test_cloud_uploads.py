@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from nurseconv_dagster.automation.intake_sensor import intake_sensor, take_in
 from nurseconv_dagster.definitions import defs
+from nurseconv_dagster.encryption import ring as ring_module
+from nurseconv_dagster.encryption.ring import add_key
 from nurseconv_dagster.errors import BucketUnavailableError
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
@@ -71,6 +74,27 @@ def test_objects_become_uploads_once_with_their_sidecars_and_a_run_is_asked_for(
     assert take() == {"taken": 1}
     assert listings.list_uploads(store_engine, ids=[rows[f"{CANARY}.txt"].id])[0].nurse_id == "n-1"
     assert CANARY not in dagster_dump()
+
+
+def test_a_vault_that_seals_shows_no_recording_on_its_disk_while_it_is_fetched(
+    cloud, store_engine, tmp_path, monkeypatch
+):
+    add_key(tmp_path / "ring.json", datetime.now(UTC))
+    os.environ["ENCRYPTION_KEY_FILE"] = str(tmp_path / "ring.json")
+    ring_module._file_of_process.cache_clear()
+    cloud.put("good.txt", note(1).encode())
+    incoming = IntakeResource(store=StoreResource()).vault.incoming
+    seen = []
+
+    def look(self, arrival):
+        seen.extend((arrival.path.read_bytes(), list(incoming.iterdir())))
+        return accept(self, arrival)
+
+    accept = IntakeResource.accept
+    monkeypatch.setattr(IntakeResource, "accept", look)
+    assert take() == {"taken": 1}
+    assert seen == [note(1).encode(), []]
+    ring_module._file_of_process.cache_clear()
 
 
 def test_what_was_taken_in_is_deleted_where_that_is_wished_and_what_was_refused_stays(cloud, store_engine):
