@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.listings import INTAKE, beat
 from tests.api.conftest import MakeKey
 from tests.api.servers import running_server
 from tests.fakes.uploads import accept_many
@@ -78,6 +79,14 @@ def test_every_name_of_the_contract_is_there_with_the_figures_of_the_tables(here
     assert found['nurseconv_provider_cost_usd_total{provider="gemini"}'] == 0.25
     assert found['nurseconv_breaker_open{provider="gemini"}'] == 1
     assert found['nurseconv_breaker_open{provider="openai"}'] == 0
+
+
+def test_the_age_of_the_intake_is_told_once_it_went_well(here: TestClient, engine: Engine) -> None:
+    assert "nurseconv_intake_age_seconds" not in samples(here.get("/metrics").text)
+    beat(engine, INTAKE, {})
+    found = samples(here.get("/metrics").text)
+    assert 0 <= found["nurseconv_intake_age_seconds"] < 60
+    assert 'nurseconv_heartbeat_age_seconds{name="intake"}' not in found
 
 
 def test_no_words_units_or_ids_are_in_the_metrics(here: TestClient, engine: Engine) -> None:

@@ -110,6 +110,7 @@ def test_what_was_taken_in_is_deleted_where_that_is_wished_and_what_was_refused_
 def test_a_bucket_that_is_away_fails_the_tick_but_holds_up_no_run(cloud, store_engine, caplog):
     cloud.put(f"{CANARY}.txt", note(1).encode())
     take()
+    went_well_at = listings.last_beats(store_engine)[listings.INTAKE]
     there, os.environ["UPLOAD_DIR"] = os.environ["UPLOAD_DIR"], cloud.url.replace("uploads", "nowhere") + CANARY
     assert len(tick().run_requests) == 1
     with store_engine.begin() as connection:
@@ -119,8 +120,10 @@ def test_a_bucket_that_is_away_fails_the_tick_but_holds_up_no_run(cloud, store_e
         tick()
     said = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # the bucket's own server
     assert CANARY not in f"{away.value} {said}"
+    assert listings.last_beats(store_engine)[listings.INTAKE] == went_well_at
     os.environ["UPLOAD_DIR"] = there
     assert take() == {"taken": 1}
+    assert listings.last_beats(store_engine)[listings.INTAKE] > went_well_at
 
 
 def test_files_wait_while_the_scanner_is_away_and_none_is_taken_unscanned(cloud, store_engine):
@@ -130,6 +133,7 @@ def test_files_wait_while_the_scanner_is_away_and_none_is_taken_unscanned(cloud,
     assert take() == {"scanner_unavailable": 1}
     assert tick().skip_message == "took in 0 files, 1 wait (scanner_unavailable); no run is due"
     assert listings.count_by_status(store_engine) == {}
+    assert listings.INTAKE not in listings.last_beats(store_engine)
     with talking_clamd(b"stream: OK\0") as address:
         os.environ["VIRUS_SCAN"] = address
         for _ in range(2):
