@@ -175,7 +175,7 @@ QUESTIONS: Final[Example] = {
     }],
 }  # fmt: skip
 _NEEDED: Final = {"database": "healthy", "storage": "healthy"}
-_PARTS: Final = {**_NEEDED, "dagster": "healthy", "models": "healthy"}
+_PARTS: Final = {**_NEEDED, "dagster": "healthy", "models": "healthy", "intake": "healthy"}
 HEALTHY: Final[Example] = {"status": "healthy", "timestamp": _DONE, "services": _PARTS}
 UNHEALTHY: Final[Example] = {**HEALTHY, "status": "unhealthy", "services": {**_PARTS, "dagster": "unhealthy"}}
 READY: Final[Example] = {"status": "ready", "services": _NEEDED}

@@ -29,11 +29,12 @@ from nurseconv_dagster.errors import (
 from nurseconv_dagster.extraction.providers.model_files import is_reader_here
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.weights import are_weights_here
-from nurseconv_dagster.store.listings import daemon_is_alive
+from nurseconv_dagster.store.listings import INTAKE, daemon_is_alive, last_beats
 from nurseconv_dagster.store.schema import check_schema
 from nurseconv_dagster.store.workers import STAGE_QUEUES, queues_served
 
 LEAST_FREE_BYTES = 1 << 30
+INTAKE_WITHIN_S = 120
 State = Literal["healthy", "unhealthy"]
 router = APIRouter(tags=["health"])
 
@@ -61,7 +62,7 @@ class Readiness(BaseModel):
 def health(settings: Configured, engine: Database, response: Response) -> Health:
     """How each part is: for people."""
     celery = {"celery": _celery} if settings.has_celery else {}
-    services = _ask(settings, engine, {**NEEDED, "dagster": _dagster, "models": _models, **celery})
+    services = _ask(settings, engine, {**NEEDED, "dagster": _dagster, "models": _models, "intake": _intake, **celery})
     is_well = set(services.values()) == {"healthy"}
     response.status_code = 200 if is_well else 503
     return Health(status="healthy" if is_well else "unhealthy", timestamp=datetime.now(UTC), services=services)
@@ -107,6 +108,13 @@ def _storage(settings: Settings, engine: Engine) -> None:
 def _dagster(settings: Settings, engine: Engine) -> None:
     if not daemon_is_alive(engine, settings.reconcile_every_s):
         raise StoreUnavailableError("no Dagster daemon has said lately that it is alive.")
+
+
+def _intake(settings: Settings, engine: Engine) -> None:
+    """By its own sign of life; before the first one there is nothing to say, and the daemon is asked anyway."""
+    went_well_at = last_beats(engine).get(INTAKE)
+    if went_well_at is not None and (datetime.now(UTC) - went_well_at).total_seconds() > INTAKE_WITHIN_S:
+        raise TransientError("the bucket or the virus scanner is away, or the intake sensor is off.")
 
 
 def _models(settings: Settings, engine: Engine) -> None:

@@ -1,11 +1,11 @@
-"""What each worker measures of its own requests, added up over all workers of this machine.
+"""What each worker measures of its own requests, added up over all workers of this server.
 
 What lives here: the two meters, and `write_meters()`.
 When to add here: something that only the process which serves a request can know.
 What to keep out: figures that stand in tables (`store.figures`).
 
 With several workers prometheus-client keeps each one's counts in files of the folder `PROMETHEUS_MULTIPROC_DIR`
-(`nurseconv api` sets it), and whichever worker is asked adds them up. Machines are asked one by one, as usual.
+(each server makes one of its own), and whichever worker is asked adds them up. Replicas are asked one by one, as usual.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def leave() -> None:
 
 
 def write_meters() -> bytes:
-    """The meters of all workers of this machine, in Prometheus' text format."""
+    """The meters of all workers of this server, in Prometheus' text format."""
     if FOLDER not in os.environ:
         return generate_latest(_own)
     everybody = CollectorRegistry()

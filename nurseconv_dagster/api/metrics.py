@@ -95,6 +95,8 @@ class _Pipeline(Collector):
         yield _by("breaker_open", "1 while a provider is left alone.", ("provider",), is_open)
         ages = {(name,): age_s for name, age_s in now.beat_ages_s.items()}
         yield _by("heartbeat_age_seconds", "How long a running part has said nothing.", ("name",), ages)
+        if now.intake_age_s is not None:
+            yield _gauge("intake_age_seconds", "Since the bucket was last gone through well.", now.intake_age_s)
 
 
 class _Upkeep(Collector):

@@ -37,7 +37,7 @@ from nurseconv_dagster.errors import BucketUnavailableError, ScannerUnavailableE
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
 from nurseconv_dagster.settings import Settings, load_settings
-from nurseconv_dagster.store import planning, reporting
+from nurseconv_dagster.store import listings, planning, reporting
 
 INTAKE_EVERY_S = 5
 # A sensor has 60 s; what is left waits for the next tick.
@@ -90,6 +90,8 @@ def intake_sensor(context: SensorEvaluationContext, store: StoreResource, intake
 def take_in(intake: IntakeResource, counts: Counter[str], *, at_most_s: float) -> None:
     """Counts what became of new bucket files, oldest first: `TAKEN`, or why they wait; stops in time.
 
+    Where it went well it beats, empty bucket or not: a bucket or scanner that stays away is seen by its silence.
+
     Args:
         counts: is added to as it goes.
         at_most_s: the rest waits for the next tick.
@@ -107,6 +109,7 @@ def take_in(intake: IntakeResource, counts: Counter[str], *, at_most_s: float) -
             counts[error.code] += 1
             if error.code == ScannerUnavailableError.code:  # away: the next file would wait for it as long
                 return
+    listings.beat(intake.store.engine, listings.INTAKE, {})
 
 
 def _waiting(counts: Counter[str]) -> str:

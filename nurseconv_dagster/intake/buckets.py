@@ -94,13 +94,16 @@ class Bucket(Protocol):
         """
         ...
 
-    def fetch(self, file: BucketFile, incoming: Path, max_bytes: int) -> AbstractContextManager[Fetched]:
+    def fetch(
+        self, file: BucketFile, incoming: Path, max_bytes: int, *, is_nameless: bool = False
+    ) -> AbstractContextManager[Fetched]:
         """The file's bytes and its sidecar, as they were listed; what was fetched for it is gone afterwards.
 
         Args:
             file: as listed.
             incoming: the vault's folder for what is still coming in.
             max_bytes: a larger file is not fetched, and its path leads nowhere.
+            is_nameless: what is fetched has no name in that folder, as for `Spool`.
 
         Raises:
             VaultUnavailableError: transient; it cannot be read, or with the code `source_changed`, it is another one.

@@ -33,7 +33,9 @@ class FolderBucket:
         return Slice(stable(files, now, stable_after_s))
 
     @contextmanager
-    def fetch(self, file: BucketFile, incoming: Path, max_bytes: int) -> Iterator[Fetched]:
+    def fetch(
+        self, file: BucketFile, incoming: Path, max_bytes: int, *, is_nameless: bool = False
+    ) -> Iterator[Fetched]:
         """The file where it lies; nothing is copied."""
         path = Path(file.path)
         fetched = Fetched(path, load_sidecar(path))

@@ -100,9 +100,11 @@ class ObjectBucket:
         return Slice(files, None if is_whole else upto)
 
     @contextmanager
-    def fetch(self, file: BucketFile, incoming: Path, max_bytes: int) -> Iterator[Fetched]:
+    def fetch(
+        self, file: BucketFile, incoming: Path, max_bytes: int, *, is_nameless: bool = False
+    ) -> Iterator[Fetched]:
         """The object in a file of its own, whole and of the version that was listed."""
-        with Spool(incoming, max_bytes) as spool:
+        with Spool(incoming, max_bytes, is_nameless=is_nameless) as spool:
             try:
                 version = self._download(file, spool, max_bytes)
                 sidecar, sidecar_version = self._read_sidecar(file)

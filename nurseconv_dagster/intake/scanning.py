@@ -33,7 +33,9 @@ _PIECE_BYTES = 1 << 18
 _TIMEOUT_S = 20.0  # of one step; clamd is silent while it scans
 _MAX_REPLY_BYTES = 4096
 RETRY_AFTER_S = 30.0
-_FOUND = re.compile(r"stream: ([\w./:()-]{1,100}) FOUND")
+_FOUND = re.compile(r"stream: (\S.*) FOUND")
+_NOT_SHOWN = re.compile(r"[^\w./:(){}+-]", re.ASCII)  # a name is shown to people; signatures' authors choose it
+_SHOWN_CHARS = 100
 # What clamd "finds" with AlertExceedsMax where it stopped looking.
 _NOT_LOOKED_AT = "Heuristics.Limits.Exceeded"
 
@@ -89,11 +91,11 @@ class ClamScanner:
         if "size limit exceeded" in reply:
             _refuse_limit("takes no stream of that size; raise its StreamMaxLength")
         found = _FOUND.fullmatch(reply)
-        if found is None:
+        if found is None or not reply.isprintable():
             _away("did not answer as clamd does")
         if found[1].startswith(_NOT_LOOKED_AT):
             _refuse_limit("did not look at all of the file; raise its MaxFileSize and MaxScanSize")
-        return found[1]
+        return _NOT_SHOWN.sub("_", found[1])[:_SHOWN_CHARS]
 
     def _ask(self, pieces: Iterable[bytes]) -> str:
         with _as_away():

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
 
 MAX_SIDECAR_BYTES = 64 * 1024
@@ -42,7 +43,11 @@ def find_sidecar(recording: Path) -> Path | None:
 
 
 def load_sidecar(recording: Path) -> Sidecar | Refusal:
-    """What the sidecar says; an empty `Sidecar` where there is none, a refusal where it cannot be read."""
+    """What the sidecar says; an empty `Sidecar` where there is none, a refusal where it says something else.
+
+    Raises:
+        VaultUnavailableError: transient; it cannot be read, which says nothing about what it says.
+    """
     path = find_sidecar(recording)
     if path is None:
         return Sidecar()
@@ -52,7 +57,10 @@ def load_sidecar(recording: Path) -> Sidecar | Refusal:
     except FileNotFoundError:
         return Sidecar()  # taken away since it was found: then there is none
     except OSError as error:
-        return _refuse(f"cannot be opened ({error.strerror})")
+        raise VaultUnavailableError(
+            f"a sidecar cannot be read ({error.strerror}); let the service read it. Its recording waits.",
+            code="source_unreadable",
+        ) from None
 
 
 def parse_sidecar(raw: bytes) -> Sidecar | Refusal:

@@ -8,7 +8,6 @@ What to keep out: the API itself (api); the parts that `nurseconv up` starts bes
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import typer
 from sqlalchemy import Engine
 
 from nurseconv_dagster import api
-from nurseconv_dagster.api.meters import FOLDER
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.engine import app_url, open_engine
 from nurseconv_dagster.store.keys import list_keys, make_key
@@ -45,7 +43,8 @@ def serve_api(settings: Settings) -> None:
 def api_command(settings: Settings) -> list[str]:
     """The command line of the server, for whoever supervises it."""
     return [
-        sys.executable, "-m", "uvicorn", "nurseconv_dagster.api.app:from_environment", "--factory",
+        sys.executable, "-m", "nurseconv_dagster.operations.api_process",
+        "nurseconv_dagster.api.app:from_environment", "--factory",
         "--host", settings.host, "--port", str(settings.port), "--workers", str(settings.workers),
         "--log-level", settings.log_level.lower(), "--log-config", str(_LOG_CONFIG), "--no-access-log",
         "--no-server-header", "--timeout-graceful-shutdown", str(DRAIN_S),
@@ -53,11 +52,8 @@ def api_command(settings: Settings) -> list[str]:
 
 
 def api_environment(settings: Settings) -> dict[str, str]:
-    """The variables that the workers need beside the settings' own; makes the folder in which they count, empty."""
-    folder = settings.home / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    return {"NURSECONV_HOME": str(settings.home), FOLDER: str(folder)}
+    """The variables that the workers need beside the settings' own."""
+    return {"NURSECONV_HOME": str(settings.home)}
 
 
 def first_key(engine: Engine) -> str | None:

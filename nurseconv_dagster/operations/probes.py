@@ -8,11 +8,13 @@ What to keep out: imports of Dagster, SQLAlchemy or anything that takes a second
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ANSWERS_WITHIN_S = 4
 DAEMON_BEATS_WITHIN_S = 150
@@ -39,7 +41,8 @@ def code_server() -> None:
 
 def daemon() -> None:
     """Nothing, when a sensor of ours has been evaluated lately: that takes daemon, code server and database."""
-    _beats("dagster-daemon", DAEMON_BEATS_WITHIN_S)
+    reconcile_every_s = float(_setting("RECONCILE_EVERY_S") or 30)
+    _beats("dagster-daemon", max(DAEMON_BEATS_WITHIN_S, 2 * reconcile_every_s + 15))  # the latter as `/health`
 
 
 def worker() -> None:
@@ -51,7 +54,7 @@ def _beats(name: str, within_s: float) -> None:
     """Nothing, when somebody of this name (as SQL's `like` reads it) has said lately that it is alive."""
     import psycopg
 
-    with psycopg.connect(os.environ["DATABASE_URL"], password=_password(), connect_timeout=ANSWERS_WITHIN_S) as found:
+    with psycopg.connect(**_address()) as found:
         age = found.execute(
             "select min(extract(epoch from now() - beat_at)) from heartbeats where name like %s", (name,)
         ).fetchone()
@@ -59,10 +62,18 @@ def _beats(name: str, within_s: float) -> None:
         raise SystemExit("no sign of life lately")
 
 
-def _password() -> str | None:
+def _address() -> dict[str, Any]:
+    """What the driver needs for the ledger's database, read from the settings as `store.engine` reads them."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    address = conninfo_to_dict(re.sub(r"^\w+(\+\w+)?://", "postgresql://", _setting("DATABASE_URL")))
+    return {"password": _setting("POSTGRES_PASSWORD"), **address, "connect_timeout": ANSWERS_WITHIN_S}
+
+
+def _setting(name: str) -> str:
     """As the settings find it; importing those takes longer than the question."""
-    secret = Path("/run/secrets/postgres_password")
-    return os.environ.get("POSTGRES_PASSWORD") or (secret.read_text().strip() if secret.is_file() else None)
+    secret = Path(f"/run/secrets/{name.lower()}")
+    return os.environ.get(name) or (secret.read_text().strip() if secret.is_file() else "")
 
 
 PARTS: dict[str, Callable[[], None]] = {

@@ -71,8 +71,8 @@ class IntakeResource(ConfigurableResource[None]):
         Raises:
             VaultUnavailableError, ScannerUnavailableError: transient; the file waits.
         """
-        limit = self.limits.max_file_size_bytes
-        with self._rounds.bucket.fetch(file, self.vault.incoming, limit) as fetched:
+        limit, vault = self.limits.max_file_size_bytes, self.vault
+        with self._rounds.bucket.fetch(file, vault.incoming, limit, is_nameless=vault.seals) as fetched:
             taken = self.accept(
                 Arrival(
                     fetched.path,

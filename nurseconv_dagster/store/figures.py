@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from nurseconv_dagster.store.breakers import list_breakers
 from nurseconv_dagster.store.engine import transaction
-from nurseconv_dagster.store.listings import count_by_status, transcribing_seconds
+from nurseconv_dagster.store.listings import INTAKE, count_by_status, transcribing_seconds
 from nurseconv_dagster.store.provider_tables import extraction_attempts as calls
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import heartbeats
@@ -49,6 +49,7 @@ class Figures:
         provider_cost_usd: by provider; calls under way and calls whose process died count what they reserved.
         breakers_open: for each provider ever called, whether it is left alone now.
         beat_ages_s: for how long each running part that ever beat has said nothing.
+        intake_age_s: since the bucket was last gone through well; null before the first time.
     """
 
     queue_depth: int
@@ -63,6 +64,7 @@ class Figures:
     provider_cost_usd: dict[str, float]
     breakers_open: dict[str, bool]
     beat_ages_s: dict[str, float]
+    intake_age_s: float | None
 
 
 def read_figures(engine: Engine) -> Figures:
@@ -77,6 +79,7 @@ def read_figures(engine: Engine) -> Figures:
     for breaker in list_breakers(engine):
         breakers[breaker.provider] = breakers.get(breaker.provider, False) or breaker.position == "open"
     with transaction(engine) as connection:
+        beat_ages_s = _beat_ages_s(connection)
         return Figures(
             queue_depth=by_status.get("pending", 0),
             in_work=_in_work(connection),
@@ -89,7 +92,8 @@ def read_figures(engine: Engine) -> Figures:
             provider_calls=_provider_calls(connection),
             provider_cost_usd=_provider_cost_usd(connection),
             breakers_open=breakers,
-            beat_ages_s=_beat_ages_s(connection),
+            intake_age_s=beat_ages_s.pop(INTAKE, None),  # no running part
+            beat_ages_s=beat_ages_s,
         )
 
 

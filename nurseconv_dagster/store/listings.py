@@ -35,6 +35,8 @@ from nurseconv_dagster.store.tables import (
 DAEMON = "dagster-daemon"
 # What beats when somebody says that there is something new in the upload bucket.
 BUCKET_EVENT = "bucket-event"
+# What beats while the bucket can be listed and no file waits for a scanner that is away.
+INTAKE = "intake"
 EXPORTS = {"transcripts": conversation_transcriptions, "answers": question_answers, "scores": conversation_scores}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import Engine, text
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.arrivals import ArrivalLedger
 from nurseconv_dagster.store.engine import transaction
+from nurseconv_dagster.store.listings import INTAKE, beat
 from tests.api.conftest import MakeKey
 from tests.api.servers import running_server
 from tests.fakes.uploads import accept_many
@@ -79,6 +81,14 @@ def test_every_name_of_the_contract_is_there_with_the_figures_of_the_tables(here
     assert found['nurseconv_breaker_open{provider="openai"}'] == 0
 
 
+def test_the_age_of_the_intake_is_told_once_it_went_well(here: TestClient, engine: Engine) -> None:
+    assert "nurseconv_intake_age_seconds" not in samples(here.get("/metrics").text)
+    beat(engine, INTAKE, {})
+    found = samples(here.get("/metrics").text)
+    assert 0 <= found["nurseconv_intake_age_seconds"] < 60
+    assert 'nurseconv_heartbeat_age_seconds{name="intake"}' not in found
+
+
 def test_no_words_units_or_ids_are_in_the_metrics(here: TestClient, engine: Engine) -> None:
     fill(engine)
     here.get("/api/v1/uploads/canary?unit=canary")
@@ -109,3 +119,20 @@ def test_requests_of_all_workers_are_added_up_and_a_proxy_does_not_open_the_door
     name = 'nurseconv_http_request_seconds_count{method="GET",route="/ready",status="200"}'
     assert {samples(page)[name] for page in pages} == {20}
     assert from_afar.status_code == 401
+
+
+def test_replicas_that_share_a_home_count_for_themselves_and_leave_nothing(
+    api_settings: Settings, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    name = 'nurseconv_http_request_seconds_count{method="GET",route="/ready",status="200"}'
+    with running_server(api_settings, workers=1, TMPDIR=str(temporary)) as first:
+        for _ in range(3):
+            httpx2.get(f"{first}/ready")
+        with running_server(api_settings, workers=1, TMPDIR=str(temporary)) as second:
+            httpx2.get(f"{second}/ready")
+            found = [samples(httpx2.get(f"{replica}/metrics").text).get(name) for replica in (first, second)]
+    assert found == [3, 1]
+    assert list(temporary.iterdir()) == []
+    assert not (api_settings.home / "metrics").exists()

@@ -18,6 +18,7 @@ from nurseconv_dagster.api.callers import Caller, require
 from nurseconv_dagster.api.parts import Database
 from nurseconv_dagster.errors import NurseconvError
 from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.store import listings
 from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.workers import STAGE_QUEUES, beat_worker
 from nurseconv_dagster.telemetry.correlation import correlation_id
@@ -177,6 +178,19 @@ def test_a_database_that_is_away_is_told_and_nothing_else_breaks(api_settings: S
     assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert "secret" not in refused.text
+
+
+def test_health_tells_of_an_intake_that_fell_silent_and_uploads_are_taken_all_the_same(
+    api_settings: Settings, engine: Engine
+) -> None:
+    with TestClient(create_app(api_settings)) as api:
+        assert api.get("/health").json()["services"]["intake"] == "healthy"
+        listings.beat(engine, listings.INTAKE, {})
+        assert api.get("/health").json()["services"]["intake"] == "healthy"
+        with transaction(engine) as connection:
+            connection.execute(text("update heartbeats set beat_at = now() - interval '125 seconds'"))
+        assert api.get("/health").json()["services"]["intake"] == "unhealthy"
+        assert "intake" not in api.get("/ready").json()["services"]
 
 
 def test_health_tells_of_celery_only_where_it_runs_and_by_its_workers_signs_of_life(

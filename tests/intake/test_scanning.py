@@ -77,7 +77,7 @@ def test_a_clean_text_is_taken_after_it_was_looked_at(clamd, house):
 @pytest.mark.parametrize(
     "reply",
     [b"", b"\0", b"PONG\0", b"stream: OK", b"stream: OK\0 FOUND\0", b"OK\0", b"stream: clean\0", b"\xff\xfe\0",
-     b"UNKNOWN COMMAND\0", b"x" * 100_000, b"stream: \n FOUND\0"],
+     b"UNKNOWN COMMAND\0", b"x" * 100_000, b"stream: \n FOUND\0", b"stream: a\nb FOUND\0", b"stream:  FOUND\0"],
 )  # fmt: skip
 def test_garbage_is_no_clean_file(reply, house):
     with talking_clamd(reply) as address:
@@ -88,6 +88,26 @@ def test_garbage_is_no_clean_file(reply, house):
     assert away.value.retry_after_s
     assert kept(house) == []
     assert house.ledger.receipts == []
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"Win.Test.EICAR_HDB-1(69630e45:68)", "Win.Test.EICAR_HDB-1(69630e45:68)"),
+        (b"{HEX}php.cmdshell.unclassed.365.UNOFFICIAL", "{HEX}php.cmdshell.unclassed.365.UNOFFICIAL"),
+        (b"<b>Own name, no. 1</b>", "_b_Own_name__no._1_/b_"),
+        ("Ä\xff".encode("latin-1"), "__"),
+        (b"n" * 3000, "n" * 100),
+    ],
+)
+def test_whatever_a_signature_is_called_what_it_finds_is_infected(said, shown, house):
+    with talking_clamd(b"stream: " + said + b" FOUND\0") as address:
+        house.scanner = ClamScanner(address)
+        refusal = house.bring(b"Nurse: Good morning.", declared_kind="text", source="api").refusal
+    assert refusal is not None
+    assert refusal.code == "infected"
+    assert f" found {shown};" in refusal.message
+    assert kept(house) == []
 
 
 def test_a_scanner_that_is_down_or_silent_lets_nothing_through(house):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nurseconv_dagster.errors import VaultUnavailableError
 from nurseconv_dagster.intake.arrivals import Refusal, Sidecar
+from nurseconv_dagster.intake.folder_bucket import FolderBucket
 from nurseconv_dagster.intake.sidecars import (
     MAX_SIDECAR_BYTES,
     find_sidecar,
@@ -103,18 +106,33 @@ def test_a_folder_or_a_name_too_long_for_one_is_no_sidecar(tmp_path):
     assert find_sidecar(tmp_path / ("n" * 251 + ".wav")) is None
 
 
-@pytest.mark.parametrize(("number", "is_refused"), [(errno.EACCES, True), (errno.EIO, True), (errno.ENOENT, False)])
-def test_a_sidecar_that_cannot_be_read_is_a_refusal_and_one_that_vanished_is_none(
-    number, is_refused, tmp_path, monkeypatch
-):
+def failing_to_open(number):
     def fail(*_):
         raise OSError(number, os.strerror(number), CANARY)
 
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_recording_waits_while_its_sidecar_cannot_be_read(number, tmp_path):
+    (tmp_path / "visit.wav").touch()
+    (tmp_path / "visit.json").write_text('{"unit": "icu"}')
+    bucket = FolderBucket(tmp_path)
+    [file] = bucket.list_stable(time.time(), 0, after=None, deadline=0).files
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Path, "open", failing_to_open(number))
+        with pytest.raises(VaultUnavailableError) as waits, bucket.fetch(file, tmp_path, 100):
+            pass
+    assert waits.value.code == "source_unreadable"
+    assert CANARY not in f"{waits.value}"
+    with bucket.fetch(file, tmp_path, 100) as fetched:
+        assert fetched.sidecar == Sidecar(unit="icu")
+
+
+def test_a_sidecar_that_vanished_is_none(tmp_path, monkeypatch):
     (tmp_path / "visit.json").touch()
-    monkeypatch.setattr(Path, "open", fail)
-    found = load_sidecar(tmp_path / "visit.wav")
-    assert isinstance(found, Refusal) == is_refused
-    assert CANARY not in repr(found)
+    monkeypatch.setattr(Path, "open", failing_to_open(errno.ENOENT))
+    assert load_sidecar(tmp_path / "visit.wav") == Sidecar()
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones():

@@ -55,6 +55,7 @@ def exported(database: URL, engine: Engine, tmp_path: Path) -> set[str]:
             "where id = (select id from conversation_uploads where status = 'pending' limit 1)"
         )
     listings.beat(engine, listings.DAEMON, {})
+    listings.beat(engine, listings.INTAKE, {})
     with TestClient(create_app(settings), client=("127.0.0.1", 5000)) as client:
         client.get("/ready")
         page = client.get("/metrics").text

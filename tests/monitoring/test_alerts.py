@@ -20,7 +20,8 @@ N, P = "nurseconv_", "provider_calls_total"
 UP = ('up{job="nurseconv"}', "1x200")
 BEAT = (N + 'heartbeat_age_seconds{name="dagster-daemon"}', "20x200")
 BACKUP = (N + "backup_age_seconds", "3600x200")
-WELL = [UP, BEAT, BACKUP]
+INTAKE = (N + "intake_age_seconds", "5x200")
+WELL = [UP, BEAT, BACKUP, INTAKE]
 # Alert: series with which it fires, series with which it does not; all others are well.
 CASES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "NurseconvQueueLong": ([(N + "queue_depth", "300x200")], [(N + "queue_depth", "150x200")]),
@@ -86,9 +87,15 @@ CASES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
         [(N + "vault_free_bytes", "50x200"), (N + "vault_size_bytes", "100x200")],
     ),
     "NurseconvBackupOld": ([(BACKUP[0], "90000+60x200")], []),
+    "NurseconvIntakeSilent": ([(INTAKE[0], "0+60x200")], []),
 }  # fmt: skip
 # What is not there at all although the API answers.
-ABSENT = {"NurseconvApiDown": [], "NurseconvDaemonSilent": [UP, BACKUP], "NurseconvBackupOld": [UP, BEAT]}
+ABSENT = {
+    "NurseconvApiDown": [],
+    "NurseconvDaemonSilent": [UP, BACKUP],
+    "NurseconvBackupOld": [UP, BEAT],
+    "NurseconvIntakeSilent": [UP, BEAT, BACKUP],
+}
 
 
 def experiment(name: str, series: list[tuple[str, str]], fires: bool) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from nurseconv_dagster.automation.intake_sensor import intake_sensor, take_in
 from nurseconv_dagster.definitions import defs
+from nurseconv_dagster.encryption import ring as ring_module
+from nurseconv_dagster.encryption.ring import add_key
 from nurseconv_dagster.errors import BucketUnavailableError
 from nurseconv_dagster.resources.intakes import IntakeResource
 from nurseconv_dagster.resources.stores import StoreResource
@@ -73,6 +76,27 @@ def test_objects_become_uploads_once_with_their_sidecars_and_a_run_is_asked_for(
     assert CANARY not in dagster_dump()
 
 
+def test_a_vault_that_seals_shows_no_recording_on_its_disk_while_it_is_fetched(
+    cloud, store_engine, tmp_path, monkeypatch
+):
+    add_key(tmp_path / "ring.json", datetime.now(UTC))
+    os.environ["ENCRYPTION_KEY_FILE"] = str(tmp_path / "ring.json")
+    ring_module._file_of_process.cache_clear()
+    cloud.put("good.txt", note(1).encode())
+    incoming = IntakeResource(store=StoreResource()).vault.incoming
+    seen = []
+
+    def look(self, arrival):
+        seen.extend((arrival.path.read_bytes(), list(incoming.iterdir())))
+        return accept(self, arrival)
+
+    accept = IntakeResource.accept
+    monkeypatch.setattr(IntakeResource, "accept", look)
+    assert take() == {"taken": 1}
+    assert seen == [note(1).encode(), []]
+    ring_module._file_of_process.cache_clear()
+
+
 def test_what_was_taken_in_is_deleted_where_that_is_wished_and_what_was_refused_stays(cloud, store_engine):
     os.environ["AFTER_INGEST"] = "delete"
     cloud.put("good.txt", note(1).encode())
@@ -86,6 +110,7 @@ def test_what_was_taken_in_is_deleted_where_that_is_wished_and_what_was_refused_
 def test_a_bucket_that_is_away_fails_the_tick_but_holds_up_no_run(cloud, store_engine, caplog):
     cloud.put(f"{CANARY}.txt", note(1).encode())
     take()
+    went_well_at = listings.last_beats(store_engine)[listings.INTAKE]
     there, os.environ["UPLOAD_DIR"] = os.environ["UPLOAD_DIR"], cloud.url.replace("uploads", "nowhere") + CANARY
     assert len(tick().run_requests) == 1
     with store_engine.begin() as connection:
@@ -95,8 +120,10 @@ def test_a_bucket_that_is_away_fails_the_tick_but_holds_up_no_run(cloud, store_e
         tick()
     said = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # the bucket's own server
     assert CANARY not in f"{away.value} {said}"
+    assert listings.last_beats(store_engine)[listings.INTAKE] == went_well_at
     os.environ["UPLOAD_DIR"] = there
     assert take() == {"taken": 1}
+    assert listings.last_beats(store_engine)[listings.INTAKE] > went_well_at
 
 
 def test_files_wait_while_the_scanner_is_away_and_none_is_taken_unscanned(cloud, store_engine):
@@ -106,6 +133,7 @@ def test_files_wait_while_the_scanner_is_away_and_none_is_taken_unscanned(cloud,
     assert take() == {"scanner_unavailable": 1}
     assert tick().skip_message == "took in 0 files, 1 wait (scanner_unavailable); no run is due"
     assert listings.count_by_status(store_engine) == {}
+    assert listings.INTAKE not in listings.last_beats(store_engine)
     with talking_clamd(b"stream: OK\0") as address:
         os.environ["VIRUS_SCAN"] = address
         for _ in range(2):
