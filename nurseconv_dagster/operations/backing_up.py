@@ -47,7 +47,7 @@ class BackedUp:
         file: the backup.
         n_bytes: of the file and its objects, those that were there before included.
         n_objects: objects that belong to it.
-        n_new: of these, how many had to be written now.
+        n_new: of these, how many had to be written now, those sealed anew included.
         n_missing: objects that a row needs and that the vault does not hold, or holds damaged.
         n_removed: older backups that were removed.
         is_sealed: whether it is encrypted.
@@ -105,7 +105,7 @@ def _make(settings: Settings, engine: Engine, folder: Path, ring: Ring) -> Backe
             tables, objects = moment.tables(), moment.objects()
             for table in counted(tables, "tables written"):
                 out.add(backup_files.table_member(table), moment.rows(table))
-        n_new, there = _keep_objects(engine, vault_of(settings), kept, objects)
+        n_new, there = _keep_objects(vault_of(settings), kept, objects, ring.newest.id if ring.newest else None)
         needed = [key for key in objects if key not in there and still_needs(engine, key)]
         lines = [*read_lines(settings.home), *read_lines(folder)]
         add_lines(folder, lines)
@@ -120,25 +120,29 @@ def _make(settings: Settings, engine: Engine, folder: Path, ring: Ring) -> Backe
     return BackedUp(file, n_bytes, len(there), n_new, len(needed), 0, ring.newest is not None)
 
 
-def _keep_objects(engine: Engine, vault: FileVault, kept: FileVault, objects: list[str]) -> tuple[int, set[str]]:
-    """How many objects were copied, each verified by its hash, and which of them the backup's vault holds now."""
+def _keep_objects(vault: FileVault, kept: FileVault, objects: list[str], newest_id: str | None) -> tuple[int, set[str]]:
+    """How many objects were copied, each verified by its hash, and which of them the backup's vault holds now.
+
+    One that another key has sealed is written anew, so that no backup made from now on needs that key.
+    """
     n_new, there = 0, set()
     for key in counted(objects, "objects kept"):
-        if not kept.holds(key):
-            if not _keep_object(vault, kept, key):
+        if not kept.holds(key) or kept.sealed_with(key) != newest_id:
+            # Where the vault has lost it, the copy is sealed anew from itself.
+            if not (_keep_object(vault, kept, key) or _keep_object(kept, kept, key)):
                 continue
             n_new += 1
         there.add(key)
     return n_new, there
 
 
-def _keep_object(vault: FileVault, kept: FileVault, key: str) -> bool:
+def _keep_object(source: FileVault, kept: FileVault, key: str) -> bool:
     """False when there is no such object, or it is not what its key says; that the copy cannot be written is raised."""
     try:
-        with vault.open(key) as content:
+        with source.open(key) as content:
             kept.put_content(content, key.rsplit("/", 1)[-1])
     except (VaultUnavailableError, SealedError) as error:
-        if error.code in ("source_changed", SealedError.code) or not vault.holds(key):
+        if error.code in ("source_changed", SealedError.code) or not source.holds(key):
             return False
         raise
     return True

@@ -16,11 +16,13 @@ from sqlalchemy import Engine
 from nurseconv_dagster.encryption.ring import ring_of
 from nurseconv_dagster.errors import SealedError, SettingsError, VaultUnavailableError
 from nurseconv_dagster.intake.vault import FileVault, vault_of
+from nurseconv_dagster.operations import backup_files
 from nurseconv_dagster.operations.progress import counted
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store import audit, resealing
 from nurseconv_dagster.store.engine import app_url, open_engine, transaction
 from nurseconv_dagster.store.erasure import exclusively
+from nurseconv_dagster.store.tombstones import backup_folder
 
 
 def reseal(settings: Settings, limit: int | None = None) -> int:
@@ -56,12 +58,19 @@ def reseal(settings: Settings, limit: int | None = None) -> int:
 
 
 def count_by_key(settings: Settings) -> dict[str, Counter[str]]:
-    """How many rows of words and how many objects are sealed with which key; under the empty id those that are not."""
+    """How many rows of words and how many objects are sealed with which key; under the empty id those that are not.
+
+    The folder of the newest backup is counted too, where it is mounted.
+    """
     engine, vault = open_engine(app_url(settings)), vault_of(settings)
     texts = resealing.count_texts(engine)
     engine.dispose()
     objects = Counter(vault.sealed_with(key) or "" for key in counted(list(vault.object_keys()), "objects looked at"))
-    return {"texts": texts, "recordings": objects}
+    counts = {"texts": texts, "recordings": objects}
+    folder = backup_folder(settings.home)
+    if folder is not None and folder.is_dir():
+        counts["backups"] = backup_files.count_by_key(folder)
+    return counts
 
 
 def _steps(settings: Settings, engine: Engine, vault: FileVault, key_id: str, max_rows: int) -> Iterator[bool | None]:

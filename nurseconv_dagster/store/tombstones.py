@@ -57,14 +57,17 @@ def add_lines(folder: Path, lines: list[str]) -> int:
     return len(new)
 
 
+def backup_folder(home: Path) -> Path | None:
+    """The folder of the newest backup, as that noted it; null when there never was one. It need not be mounted here."""
+    note = home / LATEST_BACKUP
+    return Path(json.loads(note.read_text(encoding="utf-8"))["folder"]) if note.exists() else None
+
+
 def tell_backups(home: Path) -> int:
     """How many erasures the folder of the newest backup was told: it must know them when the whole home is lost.
 
     Raises:
         OSError: the folder cannot be written; one that is not there (not mounted) is told later.
     """
-    note = home / LATEST_BACKUP
-    if not note.exists():
-        return 0
-    folder = Path(json.loads(note.read_text(encoding="utf-8"))["folder"])
-    return add_lines(folder, read_lines(home)) if folder.is_dir() else 0
+    folder = backup_folder(home)
+    return add_lines(folder, read_lines(home)) if folder is not None and folder.is_dir() else 0

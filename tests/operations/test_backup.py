@@ -20,6 +20,7 @@ from nurseconv_dagster.operations.backing_up import back_up
 from nurseconv_dagster.operations.cli import app
 from nurseconv_dagster.operations.embedded_postgres import admin_engine
 from nurseconv_dagster.operations.partitions import count_unknown
+from nurseconv_dagster.operations.resealing import count_by_key, reseal
 from nurseconv_dagster.operations.restoring import newest_backup, open_backup, restore
 from nurseconv_dagster.secret_key import derive_key
 from nurseconv_dagster.settings import load_settings
@@ -323,6 +324,35 @@ def test_an_encrypted_backup_shows_no_word_and_opens_with_its_key_only(house, ho
     add_key(ring_file, datetime.now(UTC))  # what an older key has sealed opens with a ring that has grown
     with open_backup(newest_backup(folder), ring_of(sealing)):
         pass
+
+
+def drop_oldest_key(ring_file):
+    keys = json.loads(ring_file.read_text())["keys"]
+    ring_file.write_text(json.dumps({"keys": keys[1:]}))
+
+
+@pytest.mark.parametrize("before", ["an older key", "nothing"])
+def test_a_backup_needs_no_key_but_the_newest_whatever_the_folder_was_filled_under(
+    house, home, other, folder, tmp_path, before
+):
+    ring_file = tmp_path / "ring.json"
+    sealing = home.model_copy(update={"encryption_key_file": ring_file})
+    if before == "an older key":
+        add_key(ring_file, datetime.now(UTC))
+    back_up(sealing if before == "an older key" else home, folder, keep_days=7)
+    newest = add_key(ring_file, datetime.now(UTC)).id
+    assert reseal(sealing) == 0
+    assert len(count_by_key(sealing)["backups"]) == 1
+    lost = next(house.vault.object_keys())
+    house.vault.delete(lost)  # what only the backups hold is sealed anew from there
+    made = back_up(sealing, folder, keep_days=0)
+    assert (made.n_new, made.n_missing) == (2, 0)
+    assert count_by_key(sealing)["backups"] == {newest: 3}
+    if before == "an older key":
+        drop_oldest_key(ring_file)
+    restored = restore_newest(other.model_copy(update={"encryption_key_file": ring_file}), folder)
+    assert (restored.n_uploads, restored.n_objects) == (2, 2)
+    assert back_up(sealing, folder, keep_days=7).n_new == 0
 
 
 def test_the_commands_say_what_they_did_and_no_word_of_a_conversation(house, home, tmp_path):
