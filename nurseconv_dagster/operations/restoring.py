@@ -48,6 +48,7 @@ class Restored:
         n_erased: uploads of the backup that were erased again, because a list of erased uploads names them.
         n_removed: objects of the home as it was before, that no row names any more.
         n_partitions: partitions that Dagster knows.
+        strange_tables: tables of the backup that were left out, because they are none of ours.
     """
 
     n_uploads: int
@@ -55,6 +56,7 @@ class Restored:
     n_erased: int
     n_removed: int
     n_partitions: int
+    strange_tables: tuple[str, ...]
 
 
 def newest_backup(folder: Path) -> Path:
@@ -112,13 +114,14 @@ def restore(settings: Settings, path: Path, backup: BackupReader, *, replace: bo
                 if not vault.holds(key) or not _is_right(vault, key):
                     with kept.open(key) as content:
                         vault.put_content(content, key.rsplit("/", 1)[-1])
-            n_erased = _load(engine, settings.home, backup, lines)
+            n_erased, strange = _load(engine, settings.home, backup, lines)
             finish_erasures(engine, vault)
             _restore_files(settings, backup, replace=replace)
             n_removed = remove_orphans(engine, vault) if replace else 0
             n_partitions = _settle(settings, engine)
             n_uploads = sum(listings.count_by_status(engine).values())
-            return Restored(n_uploads, sum(1 for _ in vault.object_keys()), n_erased, n_removed, n_partitions)
+            n_objects = sum(1 for _ in vault.object_keys())
+            return Restored(n_uploads, n_objects, n_erased, n_removed, n_partitions, tuple(strange))
     finally:
         engine.dispose()
 
@@ -145,17 +148,17 @@ def remove_orphans(engine: Engine, vault: FileVault) -> int:
     return len(orphans)
 
 
-def _load(engine: Engine, home: Path, backup: BackupReader, lines: list[str]) -> int:
-    """How many uploads were erased again; the rows are there, all of them or none."""
+def _load(engine: Engine, home: Path, backup: BackupReader, lines: list[str]) -> tuple[int, list[str]]:
+    """How many uploads were erased again, and which tables are none of ours; the rows are there, all or none."""
     facts = backup.manifest
     with transaction(engine) as connection:
-        dumps.load(
+        strange = dumps.load(
             connection, facts.revision, facts.table_facts, lambda table: backup.pieces(backup_files.table_member(table))
         )
         n_erased = replay_erasures(connection, erased_ids(lines), home)
         told = {"made_at": facts.made_at, "revision": facts.revision, "n_erased_again": n_erased}
         audit.record(connection, "cli", "backup.restored", None, {**told, "now_at": revision_of(connection)})
-    return n_erased
+    return n_erased, strange
 
 
 def _join_lists(home: Path, folder: Path, backup: BackupReader) -> list[str]:
@@ -229,4 +232,7 @@ def describe(restored: Restored) -> None:
     typer.echo(f"erased     {restored.n_erased} uploads again, which somebody had erased after the backup")
     if restored.n_removed:
         typer.echo(f"removed    {restored.n_removed} objects of the home as it was before")
+    if restored.strange_tables:
+        names = ", ".join(restored.strange_tables)
+        typer.echo(f"WARNING    left out, because no version of ours made them: {names}", err=True)
     typer.echo(f"Dagster    knows {restored.n_partitions} partitions; the reporting tables are built by the next run")

@@ -24,7 +24,7 @@ from nurseconv_dagster.operations.resealing import count_by_key, reseal
 from nurseconv_dagster.operations.restoring import newest_backup, open_backup, restore
 from nurseconv_dagster.secret_key import derive_key
 from nurseconv_dagster.settings import load_settings
-from nurseconv_dagster.store import audit, survey
+from nurseconv_dagster.store import audit, dumps, survey
 from nurseconv_dagster.store.engine import PIPELINE_ROLE, app_url, open_engine, transaction
 from nurseconv_dagster.store.erasure import TOMBSTONES
 from nurseconv_dagster.store.schema import migrate
@@ -324,6 +324,44 @@ def test_an_encrypted_backup_shows_no_word_and_opens_with_its_key_only(house, ho
     add_key(ring_file, datetime.now(UTC))  # what an older key has sealed opens with a ring that has grown
     with open_backup(newest_backup(folder), ring_of(sealing)):
         pass
+
+
+@pytest.fixture
+def stranger(server, engine):
+    """A role that owns a table beside ours, which we may not read."""
+    name, admin = f"stranger_{uuid4().hex}", admin_engine(server, engine.url.database)
+    with admin.connect() as connection:
+        connection.execute(text(f"create role {name}"))
+        connection.execute(text("create table of_a_stranger as select id from conversation_uploads"))
+        connection.execute(text(f"alter table of_a_stranger owner to {name}"))
+        yield name
+        connection.execute(text("drop table of_a_stranger"))
+        connection.execute(text(f"drop role {name}"))
+    admin.dispose()
+
+
+def test_tables_of_others_are_in_no_backup_and_stay_where_they_are(house, home, other, folder, engine, stranger):
+    with transaction(engine) as connection:
+        connection.execute(text("create table tmp_export as select id from conversation_uploads"))
+    path = back_up(home, folder, keep_days=7).file
+    with open_backup(path, ring_of(home)) as backup:
+        assert {name for name, _ in backup.manifest.tables} == set(metadata.tables) - LEFT_OUT
+    assert restore_newest(other, folder).n_uploads == 2
+    restore_newest(home, folder, replace=True)
+    with transaction(engine) as connection:
+        assert connection.execute(text("select count(*) from tmp_export")).scalar_one() == 2
+
+
+def test_a_backup_that_took_anothers_table_along_is_restored_without_it(
+    house, home, other, folder, engine, monkeypatch
+):
+    with transaction(engine) as connection:
+        connection.execute(text("create table tmp_export as select id from conversation_uploads"))
+    monkeypatch.setattr(dumps, "_names", lambda _: frozenset({*metadata.tables, "tmp_export"}))
+    back_up(home, folder, keep_days=7)
+    monkeypatch.undo()
+    restored = restore_newest(other, folder)
+    assert (restored.n_uploads, restored.strange_tables) == (2, ("tmp_export",))
 
 
 def drop_oldest_key(ring_file):
