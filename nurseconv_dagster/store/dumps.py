@@ -37,6 +37,13 @@ where t.relkind in ('r', 'p') and not exists (
     select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = t.oid and d.deptype = 'e'
 )
 """
+_ROUTINES = """
+select p.oid::regprocedure::text from pg_proc p
+join pg_class v on v.oid = 'alembic_version'::regclass and (p.proowner, p.pronamespace) = (v.relowner, v.relnamespace)
+where not exists (
+    select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+)
+"""
 _SAME_TEXT = "set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local extra_float_digits = 1"
 
 
@@ -181,16 +188,19 @@ def _names(connection: Connection) -> frozenset[str]:
 
 
 def _clear(connection: Connection) -> None:
-    """The database has no table of ours, and no reporting table."""
+    """The database has no table of ours, and no reporting table; what a newer version has made goes too."""
     for schema in _DBT_SCHEMAS:
         connection.exec_driver_sql(_quoted("drop schema if exists {} cascade", schema))
     here = revision_of(connection)
-    if here is not None and not knows_revision(here):
-        raise BackupError(
-            f"the database's schema is {here}, which this version does not know; restore into an empty database."
-        )
-    if here is not None:
+    if here is not None and knows_revision(here):
         migrate_in(connection, "base")
+    elif here is not None:
+        # Nobody here knows the way back from there, so what a later upgrade would make again must not be in its way.
+        tables, routines = _names(connection), connection.execute(text(_ROUTINES)).scalars().all()
+        for name in tables:
+            connection.exec_driver_sql(_quoted("drop table if exists {} cascade", name))
+        for signature in routines:
+            connection.exec_driver_sql(f"drop routine if exists {signature} cascade")
 
 
 def _fill(connection: Connection, table: TableFacts, pieces: Iterable[bytes]) -> None:

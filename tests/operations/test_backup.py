@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import inspect, select, text, update
 from typer.testing import CliRunner
 
 from nurseconv_dagster.encryption.ring import add_key, ring_of
@@ -27,7 +27,7 @@ from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import audit, dumps, survey
 from nurseconv_dagster.store.engine import PIPELINE_ROLE, app_url, open_engine, transaction
 from nurseconv_dagster.store.erasure import TOMBSTONES
-from nurseconv_dagster.store.schema import migrate
+from nurseconv_dagster.store.schema import check_schema, migrate
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import metadata
 from nurseconv_dagster.store.tombstones import tell_backups
@@ -302,6 +302,26 @@ def test_a_backup_of_an_older_version_is_brought_forward_and_one_of_a_newer_is_r
     with pytest.raises(BackupError, match="newer version"):
         restore_newest(other, folder, replace=True)
     assert len(rows_of(open_engine(app_url(other)))["conversation_uploads"]) == 1
+
+
+def test_the_old_version_restores_over_a_newer_schema_and_leaves_nothing_in_the_way_of_the_next_upgrade(
+    house, home, folder, engine, stranger
+):
+    back_up(home, folder, keep_days=7)
+    house.arrive(b"came after the upgrade")
+    with transaction(engine) as connection:
+        connection.execute(text("create table newer (upload_id uuid references conversation_uploads (id))"))
+        connection.execute(text("create function newer() returns int language sql as 'select 1'"))
+        connection.execute(text("create view of_newer as select * from newer"))
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+        connection.execute(text("comment on table alembic_version is 'works with 9999'"))
+    with pytest.raises(BackupError, match="--replace"):
+        restore_newest(home, folder)
+    assert restore_newest(home, folder, replace=True).n_uploads == 2
+    with transaction(engine) as connection:
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version", "of_a_stranger"}
+        connection.execute(text("create function newer() returns int language sql as 'select 1'"))
+    check_schema(engine)
 
 
 def test_an_encrypted_backup_shows_no_word_and_opens_with_its_key_only(house, home, other, folder, tmp_path):
