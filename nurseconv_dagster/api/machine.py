@@ -24,25 +24,39 @@ class MachineFigures:
         vault_free_bytes: of the vault's disk; null where the vault is no folder of this machine.
         vault_size_bytes: of the same disk.
         backup_age_s: since the newest backup was finished; null when there never was one.
+        backup_objects_missing: recordings that the newest backup should have and has not; null when nobody knows.
     """
 
     vault_free_bytes: int | None
     vault_size_bytes: int | None
     backup_age_s: float | None
+    backup_objects_missing: int | None
 
 
 def read_machine(settings: Settings) -> MachineFigures:
     """The figures of this moment."""
     disk = shutil.disk_usage(settings.vault_dir) if settings.vault_dir.is_dir() else None
+    latest = _latest(settings.home / "backups")
     return MachineFigures(
-        disk.free if disk else None, disk.total if disk else None, _backup_age_s(settings.home / "backups")
+        disk.free if disk else None, disk.total if disk else None, _age_s(latest), _number(latest, "n_missing")
     )
 
 
-def _backup_age_s(folder: Path) -> float | None:
-    """By `latest.json`, which a backup writes when it is whole; one that cannot be read is no backup."""
+def _latest(folder: Path) -> dict[str, object]:
+    """What the newest whole backup noted of itself; one whose note cannot be read is no backup."""
     try:
-        finished_at = datetime.fromisoformat(json.loads((folder / "latest.json").read_text())["finished_at"])
-        return (datetime.now(UTC) - finished_at).total_seconds()
-    except (OSError, ValueError, KeyError, TypeError):
+        return dict(json.loads((folder / "latest.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _age_s(latest: dict[str, object]) -> float | None:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(str(latest["finished_at"]))).total_seconds()
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def _number(latest: dict[str, object], name: str) -> int | None:
+    found = latest.get(name)
+    return found if isinstance(found, int) else None

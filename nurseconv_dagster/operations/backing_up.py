@@ -35,6 +35,8 @@ from nurseconv_dagster.store.erasure import TOMBSTONES
 from nurseconv_dagster.store.tombstones import LATEST_BACKUP, add_lines, read_lines
 
 _MARK = "nurseconv-backups.txt"
+# Each kept object is read again so often: a share of them with every backup, by the day.
+READ_ALL_IN_DAYS = 28
 # Files of the home that cannot be made again. Not `postgres.json`: another server has passwords of its own.
 HOME_FILES = ("secret.key", "readers.json", "dagster/dagster.yaml")
 
@@ -123,17 +125,28 @@ def _make(settings: Settings, engine: Engine, folder: Path, ring: Ring) -> Backe
 def _keep_objects(vault: FileVault, kept: FileVault, objects: list[str], newest_id: str | None) -> tuple[int, set[str]]:
     """How many objects were copied, each verified by its hash, and which of them the backup's vault holds now.
 
-    One that another key has sealed is written anew, so that no backup made from now on needs that key.
+    One that another key has sealed is written anew, so that no backup made from now on needs that key; so is one that
+    has changed since it was kept.
     """
-    n_new, there = 0, set()
+    n_new, there, today = 0, set(), datetime.now(UTC).toordinal()
     for key in counted(objects, "objects kept"):
-        if not kept.holds(key) or kept.sealed_with(key) != newest_id:
-            # Where the vault has lost it, the copy is sealed anew from itself.
+        if not _is_kept(vault, kept, key, newest_id, today):
+            # Where the vault has lost it, a copy that is right is sealed anew from itself.
             if not (_keep_object(vault, kept, key) or _keep_object(kept, kept, key)):
                 continue
             n_new += 1
         there.add(key)
     return n_new, there
+
+
+def _is_kept(vault: FileVault, kept: FileVault, key: str, newest_id: str | None, today: int) -> bool:
+    """Whether the copy is there and sealed as it should be, as long as the vault's; on its day, by its hash too."""
+    try:
+        if kept.sealed_with(key) != newest_id or (vault.holds(key) and vault.size(key) != kept.size(key)):
+            return False
+        return int(key[-8:], 16) % READ_ALL_IN_DAYS != today % READ_ALL_IN_DAYS or kept.verify(key)
+    except (VaultUnavailableError, SealedError):
+        return False
 
 
 def _keep_object(source: FileVault, kept: FileVault, key: str) -> bool:
@@ -142,7 +155,8 @@ def _keep_object(source: FileVault, kept: FileVault, key: str) -> bool:
         with source.open(key) as content:
             kept.put_content(content, key.rsplit("/", 1)[-1])
     except (VaultUnavailableError, SealedError) as error:
-        if error.code in ("source_changed", SealedError.code) or not source.holds(key):
+        is_lost = source is kept and isinstance(error, SealedError)
+        if is_lost or error.code in ("source_changed", SealedError.code) or not source.holds(key):
             return False
         raise
     return True
@@ -180,6 +194,7 @@ def _note(home: Path, folder: Path, made: BackedUp) -> None:
     facts = {
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_bytes": made.n_bytes,
+        "n_missing": made.n_missing,
         "folder": str(folder.resolve()),
     }
     temporary = note.with_suffix(".tmp")

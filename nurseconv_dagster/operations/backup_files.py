@@ -131,10 +131,14 @@ def writing(path: Path, ring: Ring) -> Iterator[BackupWriter]:
 
 
 class BackupReader:
-    """A backup that can be read: of a form that this version knows, with a manifest."""
+    """A backup that can be read: of a form that this version knows, with a manifest.
+
+    `damaged` holds those of its objects that are known to be missing or changed, and that a restore leaves out.
+    """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
+        self.damaged: frozenset[str] = frozenset()
         try:
             self.manifest = Manifest(**json.loads(archive.read(_MANIFEST)))
         except (KeyError, TypeError, ValueError):

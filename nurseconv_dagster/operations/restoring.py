@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import typer
 from filelock import FileLock, Timeout
@@ -49,6 +50,7 @@ class Restored:
         n_removed: objects of the home as it was before, that no row names any more.
         n_partitions: partitions that Dagster knows.
         strange_tables: tables of the backup that were left out, because they are none of ours.
+        without_recording: uploads whose recording or text is in no vault: their rows are there all the same.
     """
 
     n_uploads: int
@@ -57,6 +59,7 @@ class Restored:
     n_removed: int
     n_partitions: int
     strange_tables: tuple[str, ...]
+    without_recording: tuple[UUID, ...]
 
 
 def newest_backup(folder: Path) -> Path:
@@ -72,8 +75,13 @@ def newest_backup(folder: Path) -> Path:
 
 
 @contextmanager
-def open_backup(path: Path, ring: Ring) -> Iterator[BackupReader]:
+def open_backup(path: Path, ring: Ring, *, without_damaged: bool = False) -> Iterator[BackupReader]:
     """A backup of which every member and every object is right; nothing was touched.
+
+    Args:
+        path: of the backup's file.
+        ring: opens it.
+        without_damaged: objects that are missing or damaged are left out, instead of all of it being refused.
 
     Raises:
         BackupError, SealedError: permanent; it is damaged, incomplete, or sealed with a key that is missing.
@@ -81,10 +89,12 @@ def open_backup(path: Path, ring: Ring) -> Iterator[BackupReader]:
     kept = FileVault(path.parent, ring)
     with backup_files.reading(path, ring) as backup:
         backup.verify()
-        n_bad = sum(not _is_right(kept, key) for key in counted(backup.manifest.objects, "objects verified"))
-        if n_bad:
+        looked_at = counted(backup.manifest.objects, "objects verified")
+        backup.damaged = frozenset(key for key in looked_at if not _is_right(kept, key))
+        if backup.damaged and not without_damaged:
             raise BackupError(
-                f"{n_bad} objects of this backup are missing or damaged in {path.parent}; nothing was restored."
+                f"{len(backup.damaged)} objects of this backup are missing or damaged in {path.parent}; nothing was "
+                "restored. --without-damaged restores all the rest."
             )
         yield backup
 
@@ -111,7 +121,7 @@ def restore(settings: Settings, path: Path, backup: BackupReader, *, replace: bo
             lines = _join_lists(settings.home, path.parent, backup)
             vault, kept = vault_of(settings), FileVault(path.parent, ring_of(settings))
             for key in counted(backup.manifest.objects, "objects restored"):
-                if not vault.holds(key) or not _is_right(vault, key):
+                if key not in backup.damaged and not _is_right(vault, key):
                     with kept.open(key) as content:
                         vault.put_content(content, key.rsplit("/", 1)[-1])
             n_erased, strange = _load(engine, settings.home, backup, lines)
@@ -121,7 +131,10 @@ def restore(settings: Settings, path: Path, backup: BackupReader, *, replace: bo
             n_partitions = _settle(settings, engine)
             n_uploads = sum(listings.count_by_status(engine).values())
             n_objects = sum(1 for _ in vault.object_keys())
-            return Restored(n_uploads, n_objects, n_erased, n_removed, n_partitions, tuple(strange))
+            lost = tuple(
+                upload_id for upload_id, key in dumps.kept_objects(engine) if not _is_there(vault, key, backup)
+            )
+            return Restored(n_uploads, n_objects, n_erased, n_removed, n_partitions, tuple(strange), lost)
     finally:
         engine.dispose()
 
@@ -192,6 +205,10 @@ def _settle(settings: Settings, engine: Engine) -> int:
     return len(keys)
 
 
+def _is_there(vault: FileVault, key: str, backup: BackupReader) -> bool:
+    return _is_right(vault, key) if key in backup.damaged else vault.holds(key)
+
+
 def _is_right(vault: FileVault, key: str) -> bool:
     """Whether the object is there and is what its key says.
 
@@ -232,6 +249,12 @@ def describe(restored: Restored) -> None:
     typer.echo(f"erased     {restored.n_erased} uploads again, which somebody had erased after the backup")
     if restored.n_removed:
         typer.echo(f"removed    {restored.n_removed} objects of the home as it was before")
+    if restored.without_recording:
+        typer.echo(
+            f"WARNING    {len(restored.without_recording)} uploads have no recording or text any more:", err=True
+        )
+        for upload_id in restored.without_recording:
+            typer.echo(f"           {upload_id}", err=True)
     if restored.strange_tables:
         names = ", ".join(restored.strange_tables)
         typer.echo(f"WARNING    left out, because no version of ours made them: {names}", err=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 from sqlalchemy import Connection, Engine, inspect, select, text, true, update
@@ -111,6 +112,15 @@ def all_objects(engine: Engine) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+def kept_objects(engine: Engine) -> list[tuple[UUID, str]]:
+    """Each upload that is not erased, with the key of its object."""
+    query = select(uploads.c.id, uploads.c.object_key).where(
+        uploads.c.object_key.is_not(None), uploads.c.status != "erased"
+    )
+    with transaction(engine) as connection:
+        return [(row.id, row.object_key) for row in connection.execute(query.order_by(uploads.c.id))]
+
+
 def has_schema(engine: Engine) -> bool:
     """Whether the database has a schema of ours, of whatever revision."""
     with transaction(engine) as connection:
@@ -196,8 +206,8 @@ def _clear(connection: Connection) -> None:
         migrate_in(connection, "base")
     elif here is not None:
         # Nobody here knows the way back from there, so what a later upgrade would make again must not be in its way.
-        tables, routines = _names(connection), connection.execute(text(_ROUTINES)).scalars().all()
-        for name in tables:
+        routines: list[str] = list(connection.execute(text(_ROUTINES)).scalars())
+        for name in _names(connection):
             connection.exec_driver_sql(_quoted("drop table if exists {} cascade", name))
         for signature in routines:
             connection.exec_driver_sql(f"drop routine if exists {signature} cascade")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import zipfile
@@ -382,6 +384,52 @@ def test_a_backup_that_took_anothers_table_along_is_restored_without_it(
     monkeypatch.undo()
     restored = restore_newest(other, folder)
     assert (restored.n_uploads, restored.strange_tables) == (2, ("tmp_export",))
+
+
+@pytest.mark.parametrize("damage", ["cut off", "another byte"])
+def test_a_kept_object_that_rots_is_copied_again_at_once_or_when_its_day_comes(
+    house, home, folder, monkeypatch, damage
+):
+    back_up(home, folder, keep_days=7)
+    kept = FileVault(folder)
+    key = next(kept.object_keys())
+    right = kept.path(key).read_bytes()
+    kept.path(key).write_bytes(right[:-1] if damage == "cut off" else right[:-1] + b"?")
+    if damage == "another byte":
+        monkeypatch.setattr(backing_up, "READ_ALL_IN_DAYS", 1)
+    made = back_up(home, folder, keep_days=7)
+    assert (made.n_new, made.n_missing, kept.path(key).read_bytes()) == (1, 0, right)
+
+
+def test_within_so_many_days_each_kept_object_is_read_once(tmp_path):
+    kept = FileVault(tmp_path)
+    for number in range(20):
+        content = str(number).encode()
+        kept.put_content(io.BytesIO(content), hashlib.sha256(content).hexdigest())
+    for key in kept.object_keys():
+        kept.path(key).write_bytes(b"??"[: kept.size(key)])
+    days = range(1, backing_up.READ_ALL_IN_DAYS + 1)
+    for key in kept.object_keys():
+        assert sum(not backing_up._is_kept(kept, kept, key, None, day) for day in days) == 1
+
+
+def test_what_no_copy_has_is_noted_and_the_rest_of_a_rotten_backup_is_restored_when_asked(house, home, other, folder):
+    path = back_up(home, folder, keep_days=7).file
+    rotten = object_of(house, house.done)
+    for vault in (house.vault, FileVault(folder)):
+        vault.path(rotten).write_bytes(b"else")
+    with open_backup(path, ring_of(home), without_damaged=True) as backup:
+        restored = restore(other, path, backup, replace=False)
+    assert (restored.n_uploads, restored.n_objects, restored.without_recording) == (2, 1, (house.done,))
+    assert words_of(other, house.done) != []
+    FileVault(folder).path(rotten).write_bytes(b"cut")
+    assert back_up(home, folder, keep_days=7).n_missing == 1
+    assert json.loads((home.home / "backups" / "latest.json").read_text())["n_missing"] == 1
+
+
+def object_of(house, upload_id):
+    with house.engine.connect() as connection:
+        return connection.execute(select(uploads.c.object_key).where(uploads.c.id == upload_id)).scalar_one()
 
 
 def drop_oldest_key(ring_file):
