@@ -82,7 +82,8 @@ def rotate(
 ) -> None:
     """Encrypt with the newest key what is not, while everything goes on working. Interrupted, it goes on next time.
 
-    Exit code 1 when something is left: the limit was reached, or something could not be read (doctor --deep).
+    Exit code 1 when something is left: somebody works on it, the limit was reached, a process does not know the newest
+    key yet, or something could not be read (doctor --deep). Keep the older keys then.
     """
     from nurseconv_dagster.operations.resealing import reseal
 
