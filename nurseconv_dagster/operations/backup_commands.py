@@ -34,8 +34,10 @@ def backup(
     was missing in the vault: the backup holds all the rest.
     """
     from nurseconv_dagster.operations.backing_up import back_up, default_folder, same_disk
+    from nurseconv_dagster.operations.drill import remove_leftovers
 
     settings = ready()
+    remove_leftovers(settings.home)
     folder = (to or default_folder(settings)).expanduser()
     made = back_up(settings, folder, keep_days)
     typer.echo(f"backup     {made.file}")
