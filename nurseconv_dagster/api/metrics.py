@@ -109,6 +109,10 @@ class _Upkeep(Collector):
                 "Recordings that the newest backup should have and has not.",
                 machine.backup_objects_missing,
             ),
+            "backup_told_age_seconds": (
+                "Since the folder of the newest backup knew every erasure.",
+                machine.backup_told_age_s,
+            ),
             "budget_spent_ratio": ("Share of LLM_DAILY_BUDGET_USD that is spent or reserved today.", budget_spent),
         }
 

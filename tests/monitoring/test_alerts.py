@@ -86,6 +86,9 @@ CASES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
         [(N + "vault_free_bytes", "50x200"), (N + "vault_size_bytes", "100x200")],
     ),
     "NurseconvBackupOld": ([(BACKUP[0], "90000+60x200")], []),
+    "NurseconvErasuresUntold": (
+        [(N + "backup_told_age_seconds", "0+60x200")], [(N + "backup_told_age_seconds", "60x200")],
+    ),
     "NurseconvBackupIncomplete": (
         [(N + "backup_objects_missing", "1x200")], [(N + "backup_objects_missing", "0x200")],
     ),

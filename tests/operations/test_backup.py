@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import inspect, select, text, update
 from typer.testing import CliRunner
 
+from nurseconv_dagster.api.machine import read_machine
 from nurseconv_dagster.encryption.ring import add_key, ring_of
 from nurseconv_dagster.errors import BackupError, SealedError
 from nurseconv_dagster.intake.vault import FileVault
@@ -32,7 +33,7 @@ from nurseconv_dagster.store.erasure import TOMBSTONES
 from nurseconv_dagster.store.schema import check_schema, migrate
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import metadata
-from nurseconv_dagster.store.tombstones import tell_backups
+from nurseconv_dagster.store.tombstones import LATEST_BACKUP, tell_backups
 from tests.conftest import pipeline_url
 from tests.fakes.results import CANARY, add_results
 from tests.store.test_erasure import House
@@ -175,7 +176,21 @@ def test_the_folder_of_the_newest_backup_is_told_of_each_erasure_so_that_losing_
     assert words_of(other, house.done) == []
     folder.rename(folder.with_name("not mounted"))
     house.erase(house.busy)
-    assert tell_backups(home.home) == 0
+    assert tell_backups(home.home) is None
+
+
+def test_how_long_the_backups_folder_has_been_told_of_no_erasure_is_known(house, home, folder):
+    assert read_machine(home).backup_told_age_s is None
+    back_up(home, folder, keep_days=7)
+    note = home.home / LATEST_BACKUP
+    facts = json.loads(note.read_text())
+    note.write_text(json.dumps({**facts, "finished_at": (datetime.now(UTC) - timedelta(hours=2)).isoformat()}))
+    folder.rename(folder.with_name("not mounted"))
+    tell_backups(home.home)
+    assert read_machine(home).backup_told_age_s > 7000
+    folder.with_name("not mounted").rename(folder)
+    tell_backups(home.home)
+    assert read_machine(home).backup_told_age_s < 60
 
 
 def test_an_upload_erased_while_the_backup_runs_is_not_missing_and_does_not_come_back(
