@@ -20,6 +20,7 @@ from nurseconv_dagster.extraction.catalogue import load_catalogue
 from nurseconv_dagster.intake.examining import read_typed
 from nurseconv_dagster.intake.spooling import Spool
 from nurseconv_dagster.intake.vault import FileVault, hash_file, vault_of
+from nurseconv_dagster.operations import resealing
 from nurseconv_dagster.operations.resealing import count_by_key, reseal
 from nurseconv_dagster.settings import load_settings
 from nurseconv_dagster.store import codec, listings
@@ -202,6 +203,28 @@ def test_old_and_new_are_read_alike_and_a_rotation_seals_all_of_it_step_by_step(
     assert CANARY not in rows
     assert all(vault_of(settings).verify(key) for key in vault_of(settings).object_keys())
     assert not any(b"note" in path.read_bytes() for path in settings.vault_dir.rglob("*") if path.is_file())
+
+
+def test_a_rotation_is_not_done_while_somebody_works_on_a_row_or_seals_with_an_older_key(
+    sealing, engine, tmp_path, monkeypatch, capsys
+):
+    upload_id = House(engine, sealing.home).arrive(b"note").upload_id
+    add_results(engine, upload_id)
+    reseal(sealing)
+    add_key(tmp_path / "ring.json", datetime.now(UTC))
+    query = select(conversation_transcriptions).with_for_update()
+    with engine.connect() as worker, worker.begin():
+        worker.execute(query)
+        capsys.readouterr()
+        assert reseal(sealing) == 1
+    assert "1 are not yet" in capsys.readouterr().err
+    assert reseal(sealing) == 0
+    old = Ring(ring_of(sealing).keys[:1])
+    source = tmp_path / "late"
+    source.write_bytes(b"late")
+    FileVault(sealing.vault_dir, old).put(source, hash_file(source)[0])
+    monkeypatch.setattr(resealing, "_steps", lambda *_: iter(()))  # it came in when the steps were over
+    assert reseal(sealing) == 1
 
 
 def test_exports_of_a_sealed_store_hold_the_words_and_their_segments(sealing, engine):

@@ -107,6 +107,14 @@ class _Upkeep(Collector):
             "vault_free_bytes": ("Bytes that are free on the vault's disk.", machine.vault_free_bytes),
             "vault_size_bytes": ("Bytes that the vault's disk holds.", machine.vault_size_bytes),
             "backup_age_seconds": ("Since the newest backup was finished.", machine.backup_age_s),
+            "backup_objects_missing": (
+                "Recordings that the newest backup should have and has not.",
+                machine.backup_objects_missing,
+            ),
+            "backup_told_age_seconds": (
+                "Since the folder of the newest backup knew every erasure.",
+                machine.backup_told_age_s,
+            ),
             "budget_spent_ratio": ("Share of LLM_DAILY_BUDGET_USD that is spent or reserved today.", budget_spent),
         }
 

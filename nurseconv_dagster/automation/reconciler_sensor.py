@@ -73,7 +73,8 @@ def erase_expired(store: StoreResource) -> int:
 def tell_backups(store: StoreResource) -> None:
     """The folder of the newest backup knows what was erased since."""
     try:
-        tombstones.tell_backups(store.settings.home)
+        if tombstones.tell_backups(store.settings.home) is None:
+            _log.warning("the folder of the newest backup is not mounted here: it is told of no erasure")
     except (OSError, ValueError, KeyError) as error:
         _log.warning("the folder of the newest backup was not told of erasures (%s)", type(error).__name__)
 

@@ -35,6 +35,8 @@ from nurseconv_dagster.store.erasure import TOMBSTONES
 from nurseconv_dagster.store.tombstones import LATEST_BACKUP, add_lines, read_lines
 
 _MARK = "nurseconv-backups.txt"
+# Each kept object is read again so often: a share of them with every backup, by the day.
+READ_ALL_IN_DAYS = 28
 # Files of the home that cannot be made again. Not `postgres.json`: another server has passwords of its own.
 HOME_FILES = ("secret.key", "readers.json", "dagster/dagster.yaml")
 
@@ -47,7 +49,7 @@ class BackedUp:
         file: the backup.
         n_bytes: of the file and its objects, those that were there before included.
         n_objects: objects that belong to it.
-        n_new: of these, how many had to be written now.
+        n_new: of these, how many had to be written now, those sealed anew included.
         n_missing: objects that a row needs and that the vault does not hold, or holds damaged.
         n_removed: older backups that were removed.
         is_sealed: whether it is encrypted.
@@ -105,7 +107,7 @@ def _make(settings: Settings, engine: Engine, folder: Path, ring: Ring) -> Backe
             tables, objects = moment.tables(), moment.objects()
             for table in counted(tables, "tables written"):
                 out.add(backup_files.table_member(table), moment.rows(table))
-        n_new, there = _keep_objects(engine, vault_of(settings), kept, objects)
+        n_new, there = _keep_objects(vault_of(settings), kept, objects, ring.newest.id if ring.newest else None)
         needed = [key for key in objects if key not in there and still_needs(engine, key)]
         lines = [*read_lines(settings.home), *read_lines(folder)]
         add_lines(folder, lines)
@@ -120,25 +122,41 @@ def _make(settings: Settings, engine: Engine, folder: Path, ring: Ring) -> Backe
     return BackedUp(file, n_bytes, len(there), n_new, len(needed), 0, ring.newest is not None)
 
 
-def _keep_objects(engine: Engine, vault: FileVault, kept: FileVault, objects: list[str]) -> tuple[int, set[str]]:
-    """How many objects were copied, each verified by its hash, and which of them the backup's vault holds now."""
-    n_new, there = 0, set()
+def _keep_objects(vault: FileVault, kept: FileVault, objects: list[str], newest_id: str | None) -> tuple[int, set[str]]:
+    """How many objects were copied, each verified by its hash, and which of them the backup's vault holds now.
+
+    One that another key has sealed is written anew, so that no backup made from now on needs that key; so is one that
+    has changed since it was kept.
+    """
+    n_new, there, today = 0, set(), datetime.now(UTC).toordinal()
     for key in counted(objects, "objects kept"):
-        if not kept.holds(key):
-            if not _keep_object(vault, kept, key):
+        if not _is_kept(vault, kept, key, newest_id, today):
+            # Where the vault has lost it, a copy that is right is sealed anew from itself.
+            if not (_keep_object(vault, kept, key) or _keep_object(kept, kept, key)):
                 continue
             n_new += 1
         there.add(key)
     return n_new, there
 
 
-def _keep_object(vault: FileVault, kept: FileVault, key: str) -> bool:
+def _is_kept(vault: FileVault, kept: FileVault, key: str, newest_id: str | None, today: int) -> bool:
+    """Whether the copy is there and sealed as it should be, as long as the vault's; on its day, by its hash too."""
+    try:
+        if kept.sealed_with(key) != newest_id or (vault.holds(key) and vault.size(key) != kept.size(key)):
+            return False
+        return int(key[-8:], 16) % READ_ALL_IN_DAYS != today % READ_ALL_IN_DAYS or kept.verify(key)
+    except (VaultUnavailableError, SealedError):
+        return False
+
+
+def _keep_object(source: FileVault, kept: FileVault, key: str) -> bool:
     """False when there is no such object, or it is not what its key says; that the copy cannot be written is raised."""
     try:
-        with vault.open(key) as content:
+        with source.open(key) as content:
             kept.put_content(content, key.rsplit("/", 1)[-1])
     except (VaultUnavailableError, SealedError) as error:
-        if error.code in ("source_changed", SealedError.code) or not vault.holds(key):
+        is_lost = source is kept and isinstance(error, SealedError)
+        if is_lost or error.code in ("source_changed", SealedError.code) or not source.holds(key):
             return False
         raise
     return True
@@ -176,6 +194,7 @@ def _note(home: Path, folder: Path, made: BackedUp) -> None:
     facts = {
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_bytes": made.n_bytes,
+        "n_missing": made.n_missing,
         "folder": str(folder.resolve()),
     }
     temporary = note.with_suffix(".tmp")

@@ -34,8 +34,10 @@ def backup(
     was missing in the vault: the backup holds all the rest.
     """
     from nurseconv_dagster.operations.backing_up import back_up, default_folder, same_disk
+    from nurseconv_dagster.operations.drill import remove_leftovers
 
     settings = ready()
+    remove_leftovers(settings.home)
     folder = (to or default_folder(settings)).expanduser()
     made = back_up(settings, folder, keep_days)
     typer.echo(f"backup     {made.file}")
@@ -60,11 +62,16 @@ def backup(
 def restore(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup.", show_default=False)] = None,
     latest: Annotated[bool, typer.Option("--latest", help="The newest backup of --from.")] = False,
+    *,
     source: Annotated[
         Path | None, typer.Option("--from", metavar="DIR", help="With --latest; the default is backups/ in the home.")
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="The home is not empty: what is newer than the backup is lost.")
+    ] = False,
+    without_damaged: Annotated[
+        bool,
+        typer.Option("--without-damaged", help="Leave damaged recordings out, and say which uploads they were of."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
 ) -> None:
@@ -82,8 +89,9 @@ def restore(
         raise typer.BadParameter("give one FILE, or --latest")
     settings = load_settings()
     path = file or newest_backup((source or default_folder(settings)).expanduser())
-    with open_backup(path, ring_of(settings)) as found:
-        typer.echo(f"backup     {path}, of {found.manifest.made_at}, {len(found.manifest.objects)} objects, whole")
+    with open_backup(path, ring_of(settings), without_damaged=without_damaged) as found:
+        state = f"{len(found.damaged)} of them DAMAGED" if found.damaged else "whole"
+        typer.echo(f"backup     {path}, of {found.manifest.made_at}, {len(found.manifest.objects)} objects, {state}")
         if replace and not yes:
             typer.confirm(f"Replace all that {settings.home} and its database hold by this backup?", abort=True)
         describe(run_restore(settings, path, found, replace=replace))

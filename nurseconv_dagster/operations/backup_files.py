@@ -16,6 +16,7 @@ import os
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,10 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from nurseconv_dagster.encryption.files import SealingWriter, open_sealed
+from nurseconv_dagster.encryption.files import SealingWriter, open_sealed, sealed_with
 from nurseconv_dagster.encryption.ring import Ring
 from nurseconv_dagster.errors import BackupError, SealedError
 from nurseconv_dagster.intake.disk import sync_folder
+from nurseconv_dagster.intake.vault import FileVault
+from nurseconv_dagster.operations.progress import counted
 from nurseconv_dagster.store.dumps import TableFacts
 
 FORM = 1
@@ -128,10 +131,14 @@ def writing(path: Path, ring: Ring) -> Iterator[BackupWriter]:
 
 
 class BackupReader:
-    """A backup that can be read: of a form that this version knows, with a manifest."""
+    """A backup that can be read: of a form that this version knows, with a manifest.
+
+    `damaged` holds those of its objects that are known to be missing or changed, and that a restore leaves out.
+    """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
+        self.damaged: frozenset[str] = frozenset()
         try:
             self.manifest = Manifest(**json.loads(archive.read(_MANIFEST)))
         except (KeyError, TypeError, ValueError):
@@ -203,6 +210,16 @@ def objects_in_use(folder: Path, ring: Ring) -> frozenset[str] | None:
         except (BackupError, SealedError):
             return None
     return frozenset(used)
+
+
+def count_by_key(folder: Path) -> Counter[str]:
+    """How many backups and objects of the folder are sealed with which key; under the empty id those that are not."""
+    kept = FileVault(folder)
+    counts = Counter(kept.sealed_with(key) or "" for key in counted(list(kept.object_keys()), "kept objects looked at"))
+    for file in list_backups(folder):
+        with file.open("rb") as content:
+            counts[sealed_with(content) or ""] += 1
+    return counts
 
 
 def table_member(table: TableFacts) -> str:

@@ -51,9 +51,13 @@ def new_key(
 
 @encryption_app.command()
 def status() -> None:
-    """Which keys there are, and how much is encrypted with which."""
+    """Which keys there are, and how much is encrypted with which, in the home and beside its newest backup.
+
+    A key may go when nothing is left under it. Other folders of backups are not looked at.
+    """
     from nurseconv_dagster.encryption.ring import ring_of
     from nurseconv_dagster.operations.resealing import count_by_key
+    from nurseconv_dagster.store.tombstones import backup_folder
 
     settings = ready()
     ring = ring_of(settings)
@@ -65,6 +69,11 @@ def status() -> None:
     for what, counts in count_by_key(settings).items():
         told = ", ".join(f"{n} {f'with {key}' if key else 'not encrypted'}" for key, n in sorted(counts.items()))
         typer.echo(f"{what:<12} {told or 'none'}")
+    folder = backup_folder(settings.home)
+    if folder is None or not folder.is_dir():
+        typer.echo(
+            f"{'backups':<12} not counted: {'there is none' if folder is None else f'{folder} is not mounted here'}"
+        )
 
 
 @encryption_app.command()
@@ -73,7 +82,8 @@ def rotate(
 ) -> None:
     """Encrypt with the newest key what is not, while everything goes on working. Interrupted, it goes on next time.
 
-    Exit code 1 when something is left: the limit was reached, or something could not be read (doctor --deep).
+    Exit code 1 when something is left: somebody works on it, the limit was reached, a process does not know the newest
+    key yet, or something could not be read (doctor --deep). Keep the older keys then.
     """
     from nurseconv_dagster.operations.resealing import reseal
 

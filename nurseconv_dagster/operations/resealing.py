@@ -16,11 +16,13 @@ from sqlalchemy import Engine
 from nurseconv_dagster.encryption.ring import ring_of
 from nurseconv_dagster.errors import SealedError, SettingsError, VaultUnavailableError
 from nurseconv_dagster.intake.vault import FileVault, vault_of
+from nurseconv_dagster.operations import backup_files
 from nurseconv_dagster.operations.progress import counted
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store import audit, resealing
 from nurseconv_dagster.store.engine import app_url, open_engine, transaction
 from nurseconv_dagster.store.erasure import exclusively
+from nurseconv_dagster.store.tombstones import backup_folder
 
 
 def reseal(settings: Settings, limit: int | None = None) -> int:
@@ -51,17 +53,38 @@ def reseal(settings: Settings, limit: int | None = None) -> int:
         audit.record(connection, "cli", "encryption.rotated", ring.newest.id, {"n_done": n_done, "n_unreadable": n_bad})
     engine.dispose()
     typer.echo(f"{n_done} rows and objects are encrypted with {ring.newest.id} now; {n_bad} could not be read")
-    is_left = n_bad > 0 or (limit is not None and n_done >= limit)
-    return 1 if is_left else 0
+    n_left = _count_left(settings, ring.newest.id)
+    if n_left:
+        typer.echo(f"{n_left} are not yet: keep the older keys, wait for what is at work, and rotate again", err=True)
+    return 1 if n_left else 0
+
+
+def _count_left(settings: Settings, newest_id: str) -> int:
+    """Rows and objects of the home that another key has sealed, or none.
+
+    Rows that somebody works on were passed by, and a process that does not know the newest key yet seals with an older.
+    """
+    return sum(counts.total() - counts[newest_id] for counts in _count_home(settings).values())
 
 
 def count_by_key(settings: Settings) -> dict[str, Counter[str]]:
-    """How many rows of words and how many objects are sealed with which key; under the empty id those that are not."""
+    """How many rows of words and how many objects are sealed with which key; under the empty id those that are not.
+
+    The folder of the newest backup is counted too, where it is mounted.
+    """
+    counts = _count_home(settings)
+    folder = backup_folder(settings.home)
+    if folder is not None and folder.is_dir():
+        counts["backups"] = backup_files.count_by_key(folder)
+    return counts
+
+
+def _count_home(settings: Settings) -> dict[str, Counter[str]]:
     engine, vault = open_engine(app_url(settings)), vault_of(settings)
     texts = resealing.count_texts(engine)
     engine.dispose()
-    objects = Counter(vault.sealed_with(key) or "" for key in counted(list(vault.object_keys()), "objects looked at"))
-    return {"texts": texts, "recordings": objects}
+    keys = counted(list(vault.object_keys()), "objects looked at")
+    return {"texts": texts, "recordings": Counter(vault.sealed_with(key) or "" for key in keys)}
 
 
 def _steps(settings: Settings, engine: Engine, vault: FileVault, key_id: str, max_rows: int) -> Iterator[bool | None]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import typer
 from filelock import FileLock, Timeout
@@ -48,6 +49,8 @@ class Restored:
         n_erased: uploads of the backup that were erased again, because a list of erased uploads names them.
         n_removed: objects of the home as it was before, that no row names any more.
         n_partitions: partitions that Dagster knows.
+        strange_tables: tables of the backup that were left out, because they are none of ours.
+        without_recording: uploads whose recording or text is in no vault: their rows are there all the same.
     """
 
     n_uploads: int
@@ -55,6 +58,8 @@ class Restored:
     n_erased: int
     n_removed: int
     n_partitions: int
+    strange_tables: tuple[str, ...]
+    without_recording: tuple[UUID, ...]
 
 
 def newest_backup(folder: Path) -> Path:
@@ -70,8 +75,13 @@ def newest_backup(folder: Path) -> Path:
 
 
 @contextmanager
-def open_backup(path: Path, ring: Ring) -> Iterator[BackupReader]:
+def open_backup(path: Path, ring: Ring, *, without_damaged: bool = False) -> Iterator[BackupReader]:
     """A backup of which every member and every object is right; nothing was touched.
+
+    Args:
+        path: of the backup's file.
+        ring: opens it.
+        without_damaged: objects that are missing or damaged are left out, instead of all of it being refused.
 
     Raises:
         BackupError, SealedError: permanent; it is damaged, incomplete, or sealed with a key that is missing.
@@ -79,10 +89,12 @@ def open_backup(path: Path, ring: Ring) -> Iterator[BackupReader]:
     kept = FileVault(path.parent, ring)
     with backup_files.reading(path, ring) as backup:
         backup.verify()
-        n_bad = sum(not _is_right(kept, key) for key in counted(backup.manifest.objects, "objects verified"))
-        if n_bad:
+        looked_at = counted(backup.manifest.objects, "objects verified")
+        backup.damaged = frozenset(key for key in looked_at if not _is_right(kept, key))
+        if backup.damaged and not without_damaged:
             raise BackupError(
-                f"{n_bad} objects of this backup are missing or damaged in {path.parent}; nothing was restored."
+                f"{len(backup.damaged)} objects of this backup are missing or damaged in {path.parent}; nothing was "
+                "restored. --without-damaged restores all the rest."
             )
         yield backup
 
@@ -109,16 +121,20 @@ def restore(settings: Settings, path: Path, backup: BackupReader, *, replace: bo
             lines = _join_lists(settings.home, path.parent, backup)
             vault, kept = vault_of(settings), FileVault(path.parent, ring_of(settings))
             for key in counted(backup.manifest.objects, "objects restored"):
-                if not vault.holds(key) or not _is_right(vault, key):
+                if key not in backup.damaged and not _is_right(vault, key):
                     with kept.open(key) as content:
                         vault.put_content(content, key.rsplit("/", 1)[-1])
-            n_erased = _load(engine, settings.home, backup, lines)
+            n_erased, strange = _load(engine, settings.home, backup, lines)
             finish_erasures(engine, vault)
             _restore_files(settings, backup, replace=replace)
             n_removed = remove_orphans(engine, vault) if replace else 0
             n_partitions = _settle(settings, engine)
             n_uploads = sum(listings.count_by_status(engine).values())
-            return Restored(n_uploads, sum(1 for _ in vault.object_keys()), n_erased, n_removed, n_partitions)
+            n_objects = sum(1 for _ in vault.object_keys())
+            lost = tuple(
+                upload_id for upload_id, key in dumps.kept_objects(engine) if not _is_there(vault, key, backup)
+            )
+            return Restored(n_uploads, n_objects, n_erased, n_removed, n_partitions, tuple(strange), lost)
     finally:
         engine.dispose()
 
@@ -145,17 +161,17 @@ def remove_orphans(engine: Engine, vault: FileVault) -> int:
     return len(orphans)
 
 
-def _load(engine: Engine, home: Path, backup: BackupReader, lines: list[str]) -> int:
-    """How many uploads were erased again; the rows are there, all of them or none."""
+def _load(engine: Engine, home: Path, backup: BackupReader, lines: list[str]) -> tuple[int, list[str]]:
+    """How many uploads were erased again, and which tables are none of ours; the rows are there, all or none."""
     facts = backup.manifest
     with transaction(engine) as connection:
-        dumps.load(
+        strange = dumps.load(
             connection, facts.revision, facts.table_facts, lambda table: backup.pieces(backup_files.table_member(table))
         )
         n_erased = replay_erasures(connection, erased_ids(lines), home)
         told = {"made_at": facts.made_at, "revision": facts.revision, "n_erased_again": n_erased}
         audit.record(connection, "cli", "backup.restored", None, {**told, "now_at": revision_of(connection)})
-    return n_erased
+    return n_erased, strange
 
 
 def _join_lists(home: Path, folder: Path, backup: BackupReader) -> list[str]:
@@ -187,6 +203,10 @@ def _settle(settings: Settings, engine: Engine) -> int:
     prepare_home(settings)
     add_partitions(keys)
     return len(keys)
+
+
+def _is_there(vault: FileVault, key: str, backup: BackupReader) -> bool:
+    return _is_right(vault, key) if key in backup.damaged else vault.holds(key)
 
 
 def _is_right(vault: FileVault, key: str) -> bool:
@@ -229,4 +249,13 @@ def describe(restored: Restored) -> None:
     typer.echo(f"erased     {restored.n_erased} uploads again, which somebody had erased after the backup")
     if restored.n_removed:
         typer.echo(f"removed    {restored.n_removed} objects of the home as it was before")
+    if restored.without_recording:
+        typer.echo(
+            f"WARNING    {len(restored.without_recording)} uploads have no recording or text any more:", err=True
+        )
+        for upload_id in restored.without_recording:
+            typer.echo(f"           {upload_id}", err=True)
+    if restored.strange_tables:
+        names = ", ".join(restored.strange_tables)
+        typer.echo(f"WARNING    left out, because no version of ours made them: {names}", err=True)
     typer.echo(f"Dagster    knows {restored.n_partitions} partitions; the reporting tables are built by the next run")

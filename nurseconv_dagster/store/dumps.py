@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 from sqlalchemy import Connection, Engine, inspect, select, text, true, update
@@ -24,10 +25,26 @@ from nurseconv_dagster.store.engine import transaction
 from nurseconv_dagster.store.recovery import hand_back_in
 from nurseconv_dagster.store.schema import knows_revision, migrate_in, revision_of
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
+from nurseconv_dagster.store.tables import metadata
 
 # Signs of life, sessions and pace: true only of the processes that wrote them. The schema's own version is apart.
 _LEFT_OUT = frozenset({"alembic_version", "heartbeats", "page_sessions", "rate_limits"})
 _DBT_SCHEMAS = ("staging", "marts", "marts_people")
+# Tables beside the schema's version that belong to the same role and to no extension.
+_OF_ONE_OWNER = """
+select t.relname from pg_class t
+join pg_class v on v.oid = 'alembic_version'::regclass and (t.relowner, t.relnamespace) = (v.relowner, v.relnamespace)
+where t.relkind in ('r', 'p') and not exists (
+    select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = t.oid and d.deptype = 'e'
+)
+"""
+_ROUTINES = """
+select p.oid::regprocedure::text from pg_proc p
+join pg_class v on v.oid = 'alembic_version'::regclass and (p.proowner, p.pronamespace) = (v.relowner, v.relnamespace)
+where not exists (
+    select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+)
+"""
 _SAME_TEXT = "set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local extra_float_digits = 1"
 
 
@@ -95,6 +112,15 @@ def all_objects(engine: Engine) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+def kept_objects(engine: Engine) -> list[tuple[UUID, str]]:
+    """Each upload that is not erased, with the key of its object."""
+    query = select(uploads.c.id, uploads.c.object_key).where(
+        uploads.c.object_key.is_not(None), uploads.c.status != "erased"
+    )
+    with transaction(engine) as connection:
+        return [(row.id, row.object_key) for row in connection.execute(query.order_by(uploads.c.id))]
+
+
 def has_schema(engine: Engine) -> bool:
     """Whether the database has a schema of ours, of whatever revision."""
     with transaction(engine) as connection:
@@ -115,9 +141,10 @@ def load(
     revision: str,
     tables: Iterable[TableFacts],
     rows_of: Callable[[TableFacts], Iterable[bytes]],
-) -> None:
-    """The database holds these rows and nothing else, at the newest revision; nothing of it before the commit.
+) -> list[str]:
+    """The tables of the backup that were left out because they are none of ours.
 
+    The database holds these rows and nothing else of ours, at the newest revision; nothing of it before the commit.
     Work that was under way waits to be done again, counted against nobody; the marts are due to be built anew.
 
     Args:
@@ -127,7 +154,7 @@ def load(
         rows_of: gives a table's rows, in pieces.
 
     Raises:
-        BackupError: permanent; this version does not know the revision, or a table of it.
+        BackupError: permanent; this version does not know the revision, or a table is another one than the revision's.
     """
     if not knows_revision(revision):
         raise BackupError(
@@ -138,35 +165,52 @@ def load(
     _clear(connection)
     migrate_in(connection, revision)
     known = {table.name: frozenset(table.columns) for table in _tables(connection)}
+    strange = []
     for table in tables:
-        if not known.get(table.name, frozenset()).issuperset(table.columns):
+        if table.name not in known:
+            strange.append(table.name)
+        elif not known[table.name].issuperset(table.columns):
             raise BackupError(f"the backup's table {table.name} is not the one of revision {revision}.")
-        _fill(connection, table, rows_of(table))
+        else:
+            _fill(connection, table, rows_of(table))
     _advance_sequences(connection)
     migrate_in(connection, "head")
     hand_back_in(connection)
     connection.execute(update(uploads).where(true()).values(reported_version=None))
     connection.execute(update(uploads).where(uploads.c.status == "pending").values(run_key=None, run_id=None))
+    return strange
 
 
 def _tables(connection: Connection) -> Iterator[TableFacts]:
-    found = inspect(connection)
+    """The tables of ours; what somebody else has put beside them is left alone."""
+    found, ours = inspect(connection), _names(connection) - _LEFT_OUT
     for name, _ in found.get_sorted_table_and_fkc_names():
-        if name is not None and name not in _LEFT_OUT:
+        if name in ours:
             yield TableFacts(name, tuple(column["name"] for column in found.get_columns(name)))
 
 
+def _names(connection: Connection) -> frozenset[str]:
+    """Ours by name; of a newer version's schema, whose names nobody here knows, all that its owner has there."""
+    here = revision_of(connection)
+    if here is None or knows_revision(here):
+        return frozenset(metadata.tables)
+    return frozenset(connection.execute(text(_OF_ONE_OWNER)).scalars())
+
+
 def _clear(connection: Connection) -> None:
-    """The database has no table of ours, and no reporting table."""
+    """The database has no table of ours, and no reporting table; what a newer version has made goes too."""
     for schema in _DBT_SCHEMAS:
         connection.exec_driver_sql(_quoted("drop schema if exists {} cascade", schema))
     here = revision_of(connection)
-    if here is not None and not knows_revision(here):
-        raise BackupError(
-            f"the database's schema is {here}, which this version does not know; restore into an empty database."
-        )
-    if here is not None:
+    if here is not None and knows_revision(here):
         migrate_in(connection, "base")
+    elif here is not None:
+        # Nobody here knows the way back from there, so what a later upgrade would make again must not be in its way.
+        routines: list[str] = list(connection.execute(text(_ROUTINES)).scalars())
+        for name in _names(connection):
+            connection.exec_driver_sql(_quoted("drop table if exists {} cascade", name))
+        for signature in routines:
+            connection.exec_driver_sql(f"drop routine if exists {signature} cascade")
 
 
 def _fill(connection: Connection, table: TableFacts, pieces: Iterable[bytes]) -> None:

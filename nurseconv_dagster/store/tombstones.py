@@ -18,6 +18,8 @@ from nurseconv_dagster.store.erasure import TOMBSTONES
 
 # What the newest backup says of itself, in the home.
 LATEST_BACKUP = Path("backups") / "latest.json"
+# Touched each time the newest backup's folder knows every erasure.
+TOLD = Path("backups") / "told"
 
 
 def erased_ids(lines: list[str]) -> set[UUID]:
@@ -57,14 +59,25 @@ def add_lines(folder: Path, lines: list[str]) -> int:
     return len(new)
 
 
-def tell_backups(home: Path) -> int:
+def backup_folder(home: Path) -> Path | None:
+    """The folder of the newest backup, as that noted it; null when there never was one. It need not be mounted here."""
+    note = home / LATEST_BACKUP
+    return Path(json.loads(note.read_text(encoding="utf-8"))["folder"]) if note.exists() else None
+
+
+def tell_backups(home: Path) -> int | None:
     """How many erasures the folder of the newest backup was told: it must know them when the whole home is lost.
 
+    Null when the folder is not mounted here: it is told later, and until then a lost home brings erased uploads back.
+
     Raises:
-        OSError: the folder cannot be written; one that is not there (not mounted) is told later.
+        OSError: the folder cannot be written.
     """
-    note = home / LATEST_BACKUP
-    if not note.exists():
+    folder = backup_folder(home)
+    if folder is None:
         return 0
-    folder = Path(json.loads(note.read_text(encoding="utf-8"))["folder"])
-    return add_lines(folder, read_lines(home)) if folder.is_dir() else 0
+    if not folder.is_dir():
+        return None
+    n_told = add_lines(folder, read_lines(home))
+    (home / TOLD).touch(mode=0o600)
+    return n_told

@@ -66,6 +66,19 @@ def test_every_manifest_is_valid_by_the_schema_of_kubernetes(overlay: str) -> No
             validate(json.dumps(one))
 
 
+@every_overlay
+def test_the_restore_job_mounts_what_the_backup_does_and_differs_in_what_it_runs(overlay: str) -> None:
+    (job,) = read(KUBERNETES / "extras" / "restore.yaml")
+    restore, backup = job["spec"]["template"], workload(overlay, "backup")
+    own = restore["spec"]["containers"][0]
+    assert restore["metadata"]["labels"]["app.kubernetes.io/component"] == "backup"  # the policies let it to Postgres
+    assert own["args"][:2] == ["nurseconv", "restore"]
+    for name in ("envFrom", "volumeMounts", "securityContext"):
+        assert own[name] == backup.container[name], name
+    for name in ("volumes", "securityContext", "serviceAccountName", "automountServiceAccountToken"):
+        assert restore["spec"][name] == backup.spec[name], name
+
+
 @cache
 def validate(manifest: str) -> None:
     """Once for what several overlays share."""

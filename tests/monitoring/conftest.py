@@ -46,7 +46,7 @@ def exported(database: URL, engine: Engine, tmp_path: Path) -> set[str]:
     )  # fmt: skip
     settings.vault_dir.mkdir(parents=True)
     (settings.home / "backups").mkdir()
-    latest = {"finished_at": datetime.now(UTC).isoformat(), "n_bytes": 1}
+    latest = {"finished_at": datetime.now(UTC).isoformat(), "n_bytes": 1, "n_missing": 0}
     (settings.home / "backups" / "latest.json").write_text(json.dumps(latest))
     fill(engine)
     with engine.begin() as connection:

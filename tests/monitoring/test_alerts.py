@@ -88,6 +88,12 @@ CASES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     ),
     "NurseconvBackupOld": ([(BACKUP[0], "90000+60x200")], []),
     "NurseconvIntakeSilent": ([(INTAKE[0], "0+60x200")], []),
+    "NurseconvErasuresUntold": (
+        [(N + "backup_told_age_seconds", "0+60x200")], [(N + "backup_told_age_seconds", "60x200")],
+    ),
+    "NurseconvBackupIncomplete": (
+        [(N + "backup_objects_missing", "1x200")], [(N + "backup_objects_missing", "0x200")],
+    ),
 }  # fmt: skip
 # What is not there at all although the API answers.
 ABSENT = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import zipfile
@@ -9,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import inspect, select, text, update
 from typer.testing import CliRunner
 
+from nurseconv_dagster.api.machine import read_machine
 from nurseconv_dagster.encryption.ring import add_key, ring_of
 from nurseconv_dagster.errors import BackupError, SealedError
 from nurseconv_dagster.intake.vault import FileVault
@@ -20,16 +23,17 @@ from nurseconv_dagster.operations.backing_up import back_up
 from nurseconv_dagster.operations.cli import app
 from nurseconv_dagster.operations.embedded_postgres import admin_engine
 from nurseconv_dagster.operations.partitions import count_unknown
+from nurseconv_dagster.operations.resealing import count_by_key, reseal
 from nurseconv_dagster.operations.restoring import newest_backup, open_backup, restore
 from nurseconv_dagster.secret_key import derive_key
 from nurseconv_dagster.settings import load_settings
-from nurseconv_dagster.store import audit, survey
+from nurseconv_dagster.store import audit, dumps, survey
 from nurseconv_dagster.store.engine import PIPELINE_ROLE, app_url, open_engine, transaction
 from nurseconv_dagster.store.erasure import TOMBSTONES
-from nurseconv_dagster.store.schema import migrate
+from nurseconv_dagster.store.schema import check_schema, migrate
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
 from nurseconv_dagster.store.tables import metadata
-from nurseconv_dagster.store.tombstones import tell_backups
+from nurseconv_dagster.store.tombstones import LATEST_BACKUP, tell_backups
 from tests.conftest import pipeline_url
 from tests.fakes.results import CANARY, add_results
 from tests.store.test_erasure import House
@@ -172,7 +176,21 @@ def test_the_folder_of_the_newest_backup_is_told_of_each_erasure_so_that_losing_
     assert words_of(other, house.done) == []
     folder.rename(folder.with_name("not mounted"))
     house.erase(house.busy)
-    assert tell_backups(home.home) == 0
+    assert tell_backups(home.home) is None
+
+
+def test_how_long_the_backups_folder_has_been_told_of_no_erasure_is_known(house, home, folder):
+    assert read_machine(home).backup_told_age_s is None
+    back_up(home, folder, keep_days=7)
+    note = home.home / LATEST_BACKUP
+    facts = json.loads(note.read_text())
+    note.write_text(json.dumps({**facts, "finished_at": (datetime.now(UTC) - timedelta(hours=2)).isoformat()}))
+    folder.rename(folder.with_name("not mounted"))
+    tell_backups(home.home)
+    assert read_machine(home).backup_told_age_s > 7000
+    folder.with_name("not mounted").rename(folder)
+    tell_backups(home.home)
+    assert read_machine(home).backup_told_age_s < 60
 
 
 def test_an_upload_erased_while_the_backup_runs_is_not_missing_and_does_not_come_back(
@@ -303,6 +321,26 @@ def test_a_backup_of_an_older_version_is_brought_forward_and_one_of_a_newer_is_r
     assert len(rows_of(open_engine(app_url(other)))["conversation_uploads"]) == 1
 
 
+def test_the_old_version_restores_over_a_newer_schema_and_leaves_nothing_in_the_way_of_the_next_upgrade(
+    house, home, folder, engine, stranger
+):
+    back_up(home, folder, keep_days=7)
+    house.arrive(b"came after the upgrade")
+    with transaction(engine) as connection:
+        connection.execute(text("create table newer (upload_id uuid references conversation_uploads (id))"))
+        connection.execute(text("create function newer() returns int language sql as 'select 1'"))
+        connection.execute(text("create view of_newer as select * from newer"))
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+        connection.execute(text("comment on table alembic_version is 'works with 9999'"))
+    with pytest.raises(BackupError, match="--replace"):
+        restore_newest(home, folder)
+    assert restore_newest(home, folder, replace=True).n_uploads == 2
+    with transaction(engine) as connection:
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version", "of_a_stranger"}
+        connection.execute(text("create function newer() returns int language sql as 'select 1'"))
+    check_schema(engine)
+
+
 def test_an_encrypted_backup_shows_no_word_and_opens_with_its_key_only(house, home, other, folder, tmp_path):
     ring_file = tmp_path / "ring.json"
     add_key(ring_file, datetime.now(UTC))
@@ -323,6 +361,119 @@ def test_an_encrypted_backup_shows_no_word_and_opens_with_its_key_only(house, ho
     add_key(ring_file, datetime.now(UTC))  # what an older key has sealed opens with a ring that has grown
     with open_backup(newest_backup(folder), ring_of(sealing)):
         pass
+
+
+@pytest.fixture
+def stranger(server, engine):
+    """A role that owns a table beside ours, which we may not read."""
+    name, admin = f"stranger_{uuid4().hex}", admin_engine(server, engine.url.database)
+    with admin.connect() as connection:
+        connection.execute(text(f"create role {name}"))
+        connection.execute(text("create table of_a_stranger as select id from conversation_uploads"))
+        connection.execute(text(f"alter table of_a_stranger owner to {name}"))
+        yield name
+        connection.execute(text("drop table of_a_stranger"))
+        connection.execute(text(f"drop role {name}"))
+    admin.dispose()
+
+
+def test_tables_of_others_are_in_no_backup_and_stay_where_they_are(house, home, other, folder, engine, stranger):
+    with transaction(engine) as connection:
+        connection.execute(text("create table tmp_export as select id from conversation_uploads"))
+    path = back_up(home, folder, keep_days=7).file
+    with open_backup(path, ring_of(home)) as backup:
+        assert {name for name, _ in backup.manifest.tables} == set(metadata.tables) - LEFT_OUT
+    assert restore_newest(other, folder).n_uploads == 2
+    restore_newest(home, folder, replace=True)
+    with transaction(engine) as connection:
+        assert connection.execute(text("select count(*) from tmp_export")).scalar_one() == 2
+
+
+def test_a_backup_that_took_anothers_table_along_is_restored_without_it(
+    house, home, other, folder, engine, monkeypatch
+):
+    with transaction(engine) as connection:
+        connection.execute(text("create table tmp_export as select id from conversation_uploads"))
+    monkeypatch.setattr(dumps, "_names", lambda _: frozenset({*metadata.tables, "tmp_export"}))
+    back_up(home, folder, keep_days=7)
+    monkeypatch.undo()
+    restored = restore_newest(other, folder)
+    assert (restored.n_uploads, restored.strange_tables) == (2, ("tmp_export",))
+
+
+@pytest.mark.parametrize("damage", ["cut off", "another byte"])
+def test_a_kept_object_that_rots_is_copied_again_at_once_or_when_its_day_comes(
+    house, home, folder, monkeypatch, damage
+):
+    back_up(home, folder, keep_days=7)
+    kept = FileVault(folder)
+    key = next(kept.object_keys())
+    right = kept.path(key).read_bytes()
+    kept.path(key).write_bytes(right[:-1] if damage == "cut off" else right[:-1] + b"?")
+    if damage == "another byte":
+        monkeypatch.setattr(backing_up, "READ_ALL_IN_DAYS", 1)
+    made = back_up(home, folder, keep_days=7)
+    assert (made.n_new, made.n_missing, kept.path(key).read_bytes()) == (1, 0, right)
+
+
+def test_within_so_many_days_each_kept_object_is_read_once(tmp_path):
+    kept = FileVault(tmp_path)
+    for number in range(20):
+        content = str(number).encode()
+        kept.put_content(io.BytesIO(content), hashlib.sha256(content).hexdigest())
+    for key in kept.object_keys():
+        kept.path(key).write_bytes(b"??"[: kept.size(key)])
+    days = range(1, backing_up.READ_ALL_IN_DAYS + 1)
+    for key in kept.object_keys():
+        assert sum(not backing_up._is_kept(kept, kept, key, None, day) for day in days) == 1
+
+
+def test_what_no_copy_has_is_noted_and_the_rest_of_a_rotten_backup_is_restored_when_asked(house, home, other, folder):
+    path = back_up(home, folder, keep_days=7).file
+    rotten = object_of(house, house.done)
+    for vault in (house.vault, FileVault(folder)):
+        vault.path(rotten).write_bytes(b"else")
+    with open_backup(path, ring_of(home), without_damaged=True) as backup:
+        restored = restore(other, path, backup, replace=False)
+    assert (restored.n_uploads, restored.n_objects, restored.without_recording) == (2, 1, (house.done,))
+    assert words_of(other, house.done) != []
+    FileVault(folder).path(rotten).write_bytes(b"cut")
+    assert back_up(home, folder, keep_days=7).n_missing == 1
+    assert json.loads((home.home / "backups" / "latest.json").read_text())["n_missing"] == 1
+
+
+def object_of(house, upload_id):
+    with house.engine.connect() as connection:
+        return connection.execute(select(uploads.c.object_key).where(uploads.c.id == upload_id)).scalar_one()
+
+
+def drop_oldest_key(ring_file):
+    keys = json.loads(ring_file.read_text())["keys"]
+    ring_file.write_text(json.dumps({"keys": keys[1:]}))
+
+
+@pytest.mark.parametrize("before", ["an older key", "nothing"])
+def test_a_backup_needs_no_key_but_the_newest_whatever_the_folder_was_filled_under(
+    house, home, other, folder, tmp_path, before
+):
+    ring_file = tmp_path / "ring.json"
+    sealing = home.model_copy(update={"encryption_key_file": ring_file})
+    if before == "an older key":
+        add_key(ring_file, datetime.now(UTC))
+    back_up(sealing if before == "an older key" else home, folder, keep_days=7)
+    newest = add_key(ring_file, datetime.now(UTC)).id
+    assert reseal(sealing) == 0
+    assert len(count_by_key(sealing)["backups"]) == 1
+    lost = next(house.vault.object_keys())
+    house.vault.delete(lost)  # what only the backups hold is sealed anew from there
+    made = back_up(sealing, folder, keep_days=0)
+    assert (made.n_new, made.n_missing) == (2, 0)
+    assert count_by_key(sealing)["backups"] == {newest: 3}
+    if before == "an older key":
+        drop_oldest_key(ring_file)
+    restored = restore_newest(other.model_copy(update={"encryption_key_file": ring_file}), folder)
+    assert (restored.n_uploads, restored.n_objects) == (2, 2)
+    assert back_up(sealing, folder, keep_days=7).n_new == 0
 
 
 def test_the_commands_say_what_they_did_and_no_word_of_a_conversation(house, home, tmp_path):

@@ -15,6 +15,10 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_EARLIER_TABLES = (
+    "alembic_version", "conversation_uploads", "upload_receipts", "conversation_transcriptions", "question_answers",
+    "conversation_scores",
+)  # fmt: skip
 _TABLES = ("processing_jobs", "extraction_attempts", "answer_reviews", "heartbeats", "audit_log")
 
 _APPEND_ONLY = """
@@ -42,7 +46,7 @@ def upgrade() -> None:
         "for each row execute function audit_log_append_only()"
     )
     roles.create_roles(op.get_bind())
-    roles.grant_tables(op.get_bind())
+    roles.grant_tables(op.get_bind(), (*_EARLIER_TABLES, *_TABLES))
     roles.forbid_strangers(op.get_bind())
 
 
