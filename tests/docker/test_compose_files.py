@@ -21,7 +21,7 @@ from nurseconv_dagster.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("docker-compose*.yml"))
-OVERRIDES = [file for file in FILES if file.name != "docker-compose.yml"]
+OVERRIDES = [file.stem.partition(".")[2] for file in FILES if file.name != "docker-compose.yml"]
 
 
 def services(file: Path) -> dict[str, Any]:
@@ -31,6 +31,8 @@ def services(file: Path) -> dict[str, Any]:
 
 BASE = services(ROOT / "docker-compose.yml")
 ONE_SHOTS = {name for name, service in BASE.items() if service.get("restart") == "no"}
+# They ask neither the database nor for the surrogates' key.
+WITHOUT_SECRETS = {"certificate", "keyring", "socket-proxy"}
 OURS = {name for name, service in BASE.items() if "NURSECONV_IMAGE" in service["image"]}
 
 
@@ -103,8 +105,19 @@ def test_no_file_holds_a_password_of_its_own() -> None:
                 assert value.startswith("${") or value == '""', (file.name, line)
 
 
-@pytest.mark.parametrize("override", OVERRIDES, ids=lambda file: file.stem.partition(".")[2])
-def test_compose_reads_each_override_upon_the_base(override: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compose files with the `.env` that `make env` writes."""
+    folder = tmp_path_factory.mktemp("project")
+    for file in FILES:
+        shutil.copy(file, folder)
+    shutil.copytree(ROOT / "docker", folder / "docker")
+    subprocess.run([sys.executable, folder / "docker" / "make_env.py"], check=True, capture_output=True)
+    return folder
+
+
+def merged(project: Path, *names: str) -> dict[str, Any]:
+    """The services of the base with these overrides, as Compose itself puts them together."""
     version_2 = (
         subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
         if shutil.which("docker")
@@ -116,16 +129,39 @@ def test_compose_reads_each_override_upon_the_base(override: Path, tmp_path: Pat
         command = ["docker-compose"]
     else:
         pytest.skip("neither `docker compose` nor `docker-compose` is here")
-    for file in FILES:
-        shutil.copy(file, tmp_path)
-    shutil.copytree(ROOT / "docker", tmp_path / "docker")
-    subprocess.run([sys.executable, tmp_path / "docker" / "make_env.py"], check=True, capture_output=True)
+    files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name in names)]
     done = subprocess.run(
-        [*command, "-f", "docker-compose.yml", "-f", override.name, "config"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        [*command, *(part for file in files for part in ("-f", file)), "config"],
+        cwd=project, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert set(BASE) <= set(yaml.safe_load(done.stdout)["services"])
+    found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    assert set(BASE) <= set(found)
+    return found
+
+
+@pytest.mark.parametrize("override", [name for name in OVERRIDES if name not in ("prod", "prod-celery")])
+def test_compose_reads_each_override_upon_the_base(override: str, project: Path) -> None:
+    merged(project, override)
+
+
+@pytest.mark.parametrize("overrides", [("prod",), ("celery", "prod", "prod-celery")], ids="+".join)
+def test_in_production_secrets_come_as_files_and_no_variable_hides_them(
+    overrides: tuple[str, ...], project: Path
+) -> None:
+    with (project / ".env").open("a", encoding="utf-8") as env:
+        env.write("SECRET_KEY=of-dot-env\n")
+    services = merged(project, *overrides)
+    ours = {name: one for name, one in services.items() if "nurseconv" in one["image"]}
+    assert {"api", "migrate", "dagster-daemon"} <= set(ours)
+    assert ("celery" in overrides) == ({"worker", "transcription-worker", "flower"} <= set(ours))
+    for name, service in {**ours, "postgres": services["postgres"]}.items():
+        told = service.get("environment", {})
+        assert not told.get("POSTGRES_PASSWORD"), name
+        assert not told.get("SECRET_KEY"), name
+    for name in set(ours) - WITHOUT_SECRETS:
+        given = {secret["source"] for secret in ours[name]["secrets"]}
+        assert given == {"postgres_password", "secret_key"}, name
 
 
 def test_make_env_makes_other_passwords_each_time_and_keeps_what_is_there(tmp_path: Path) -> None:
@@ -144,3 +180,14 @@ def test_make_env_makes_other_passwords_each_time_and_keeps_what_is_there(tmp_pa
         [sys.executable, tmp_path / "one" / "docker" / "make_env.py"], capture_output=True, text=True, check=False
     )
     assert (refused.returncode, "POSTGRES_PASSWORD" in refused.stdout) == (1, True)
+
+
+def test_make_env_takes_an_empty_password_where_there_is_a_file_with_one(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    script = shutil.copy(ROOT / "docker" / "make_env.py", tmp_path / "docker")
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=\n")
+    code = lambda: subprocess.run([sys.executable, script], capture_output=True, check=False).returncode  # noqa: E731
+    assert code() == 1
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "postgres_password").write_text("of a file")
+    assert code() == 0
