@@ -74,6 +74,14 @@ def test_dagster_reads_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert launcher.success, launcher.errors
 
 
+def test_who_makes_backups_and_who_tells_them_of_erasures_have_the_same_folder() -> None:
+    folders = {
+        name: [mount for mount in service.get("volumes", ()) if mount.split(":")[-1] == "/backups"]
+        for name, service in BASE.items()
+    }
+    assert folders["migrate"] == folders["code-server"] == ["${BACKUPS:-backups}:/backups"]
+
+
 @pytest.mark.parametrize("name", sorted(BASE))
 def test_a_service_has_a_budget_a_probe_and_no_more_rights_than_it_needs(name: str) -> None:
     service = BASE[name]
