@@ -49,6 +49,9 @@ def check(lines: list[str]) -> int:
     if not said.get("POSTGRES_PASSWORD") and not ("POSTGRES_PASSWORD" in said and PASSWORD_FILE.exists()):
         print(".env is there, without POSTGRES_PASSWORD: add a line POSTGRES_PASSWORD=<a password of your own>")
         return 1
+    if not said.get("ENCRYPTION_KEY_FILE"):
+        print(".env names no ENCRYPTION_KEY_FILE: the containers take /keys/ring, and encrypt what comes from now on.")
+        print("Copy that ring to where no backup lies, or what it encrypts may be lost: docs/operations/keys.md")
     print(".env is there already; nothing was changed")
     return 0
 

@@ -7,6 +7,7 @@ What to keep out: starting anything (tests/stack).
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -188,6 +189,37 @@ def test_make_env_makes_other_passwords_each_time_and_keeps_what_is_there(tmp_pa
         [sys.executable, tmp_path / "one" / "docker" / "make_env.py"], capture_output=True, text=True, check=False
     )
     assert (refused.returncode, "POSTGRES_PASSWORD" in refused.stdout) == (1, True)
+
+
+def test_what_is_kept_is_encrypted_even_where_dot_env_says_nothing_of_it(project: Path, tmp_path: Path) -> None:
+    for file in FILES:
+        shutil.copy(file, tmp_path)
+    lines = [line for line in (project / ".env").read_text().splitlines() if not line.startswith("ENCRYPTION")]
+    (tmp_path / ".env").write_text("\n".join([*lines, "ENCRYPTION_KEY_FILE="]))
+    for name, service in merged(tmp_path, "celery").items():
+        if "nurseconv" in service["image"] and name != "socket-proxy":
+            assert service["environment"]["ENCRYPTION_KEY_FILE"] == "/keys/ring", name
+
+
+def test_make_env_says_that_a_dot_env_names_no_ring(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    script = shutil.copy(ROOT / "docker" / "make_env.py", tmp_path / "docker")
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=something-of-its-own\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert "names no ENCRYPTION_KEY_FILE" in done.stdout
+
+
+def test_no_log_of_a_proxy_or_server_holds_a_requests_line() -> None:
+    """Paths and query strings hold ids, units and a login's code."""
+    nginx = (ROOT / "docker" / "nginx" / "nginx.conf").read_text(encoding="utf-8")
+    (level,) = re.findall(r"^\s*error_log \S+ (\w+);", nginx, re.MULTILINE)
+    assert level in ("crit", "alert", "emerg")
+    (shape,) = re.findall(r"^\s*log_format \w+ '(.*)';", nginx, re.MULTILINE)
+    assert not re.search(r"\$(request|request_uri|uri|args|query_string|http_referer|arg_\w+)\b", shape)
+    for file in FILES:
+        for name, service in services(file).items():
+            command = [*(service.get("entrypoint") or []), *(service.get("command") or [])]
+            assert "uvicorn" not in command or "--no-access-log" in command, (file.name, name)
 
 
 def test_make_env_takes_an_empty_password_where_there_is_a_file_with_one(tmp_path: Path) -> None:
