@@ -105,6 +105,22 @@ def test_only_nginx_is_published_and_the_plain_port_on_loopback_alone() -> None:
     assert [str(port).startswith("127.0.0.1:") for port in plain] == [True]
 
 
+def test_the_api_believes_nginx_alone_who_asked() -> None:
+    """Both are on a network of their own, over which nginx asks and which the API trusts."""
+    made = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    (subnet,) = [each["subnet"] for each in made["networks"]["front"]["ipam"]["config"]]
+    assert BASE["api"]["environment"]["FORWARDED_ALLOW_IPS"] == subnet
+    on_front = {name for file in FILES for name, one in services(file).items() if "front" in one.get("networks", ())}
+    assert on_front == {"nginx", "api"}
+    (alias,) = BASE["api"]["networks"]["front"]["aliases"]
+    asked = {
+        host
+        for file in (ROOT / "docker" / "nginx").glob("*.conf")
+        for host in re.findall(r"http://(api[\w-]*):8000", file.read_text(encoding="utf-8"))
+    }
+    assert asked == {alias}
+
+
 def test_no_file_holds_a_password_of_its_own() -> None:
     """Each is asked for in the environment, and compose says what is missing."""
     for file in FILES:
