@@ -225,6 +225,13 @@ def test_make_env_says_that_a_dot_env_names_no_ring(tmp_path: Path) -> None:
     assert "names no ENCRYPTION_KEY_FILE" in done.stdout
 
 
+def test_the_log_of_postgres_names_neither_the_row_nor_the_statement_of_an_error() -> None:
+    commands = [one["command"] for file in FILES if "command" in (one := services(file).get("postgres", {}))]
+    assert len(commands) == 2
+    for command in commands:
+        assert {"log_error_verbosity=terse", "log_min_error_statement=panic"} <= set(command)
+
+
 def test_no_log_of_a_proxy_or_server_holds_a_requests_line() -> None:
     """Paths and query strings hold ids, units and a login's code."""
     nginx = (ROOT / "docker" / "nginx" / "nginx.conf").read_text(encoding="utf-8")
