@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,14 @@ def test_the_launcher_and_the_proxy_know_the_names_that_compose_gives() -> None:
     assert {mount.split(":")[0] for mount in config["container_kwargs"]["volumes"]} <= volumes
     assert proxy["PROXY_NETWORKS"].split(",") == config["networks"]
     assert proxy["PROXY_MOUNTS"].split(",") == config["container_kwargs"]["volumes"]
-    assert proxy["PROXY_MAX_MEMORY"] == config["container_kwargs"]["mem_limit"]
+
+
+def test_a_run_may_take_what_one_variable_says() -> None:
+    """The launcher names no memory, so that the proxy gives a run its own; a worker that hears gets the same."""
+    said = BASE["socket-proxy"]["environment"]["PROXY_MAX_MEMORY"]
+    assert said.startswith("${RUN_MEMORY:-")
+    assert not [name for name in instance()["run_launcher"]["config"]["container_kwargs"] if "mem" in name]
+    assert services(ROOT / "docker-compose.celery.yml")["transcription-worker"]["mem_limit"] == said
 
 
 def test_dagster_reads_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +96,8 @@ def test_a_service_has_a_budget_a_probe_and_no_more_rights_than_it_needs(name: s
     service = BASE[name]
     assert not {"privileged", "pid", "ipc", "network_mode", "devices", "cap_add"} & set(service)
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "mem_limit" in service
     if name not in ONE_SHOTS:
-        assert "mem_limit" in service
         assert "healthcheck" in service
         assert service["restart"] == "unless-stopped"
     if name in OURS:
@@ -141,6 +149,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
 def merged(project: Path, *names: str) -> dict[str, Any]:
     """The services of the base with these overrides, as Compose itself puts them together."""
     version_2 = (
@@ -168,6 +177,26 @@ def merged(project: Path, *names: str) -> dict[str, Any]:
 @pytest.mark.parametrize("override", [name for name in OVERRIDES if name not in ("prod", "prod-celery")])
 def test_compose_reads_each_override_upon_the_base(override: str, project: Path) -> None:
     merged(project, override)
+
+
+# Its image has no program that could ask.
+WITHOUT_PROBE = {"fluent-bit"}
+
+
+@pytest.mark.parametrize("override", ["celery", "clamav", "dev", "monitoring"])
+def test_what_an_override_adds_has_a_budget_and_a_probe(override: str, project: Path) -> None:
+    for name, service in merged(project, override).items():
+        if name not in BASE:
+            assert "mem_limit" in service, name
+            assert service.get("restart") == "no" or name in WITHOUT_PROBE or "healthcheck" in service, name
+
+
+@pytest.mark.parametrize("overrides", [("dev",), ("celery", "dev")], ids="+".join)
+def test_redis_asks_for_a_password_wherever_it_is_started(overrides: tuple[str, ...], project: Path) -> None:
+    redis = merged(project, *overrides)["redis"]
+    assert redis["command"][redis["command"].index("--requirepass") + 1]
+    assert list(redis["networks"]) == ["backend"]
+    assert len(redis["ports"]) == 1
 
 
 @pytest.mark.parametrize("overrides", [("prod",), ("celery", "prod", "prod-celery")], ids="+".join)
