@@ -44,7 +44,7 @@ LABEL org.opencontainers.image.title="nurseconv" \
       org.opencontainers.image.licenses="MIT"
 RUN groupadd --gid 10001 nurseconv \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin nurseconv \
- && install -d -o 10001 -g 10001 -m 0700 /data /keys /tls \
+ && install -d -o 10001 -g 10001 -m 0700 /data /keys /tls /backups /state \
  && install -d -o 10001 -g 10001 -m 0755 /opt/dagster /bucket
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/nurseconv /opt/nurseconv

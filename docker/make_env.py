@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 ENV = Path(__file__).parents[1] / ".env"
+PASSWORD_FILE = ENV.parent / "secrets" / "postgres_password"
 TEXT = """\
 # Made by `make env`, for the containers of docker-compose.yml. Every other setting: .env.example.
 # Password of the containers' Postgres. It is set when the volume is made: change it as docs/operations/keys.md says.
@@ -38,10 +39,19 @@ def main() -> int:
         ENV.write_text(TEXT.format(name=name, **made), encoding="utf-8")
         print("wrote .env; next: make image && docker compose up -d")
         return 0
-    lines = ENV.read_text(encoding="utf-8").splitlines()
-    if not any(line.startswith("POSTGRES_PASSWORD=") and line.partition("=")[2].strip() for line in lines):
+    return check(ENV.read_text(encoding="utf-8").splitlines())
+
+
+def check(lines: list[str]) -> int:
+    """0 when a .env of these lines has what the containers need, else 1; says what is missing."""
+    said = {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    # With docker-compose.prod.yml the password is a file, and the line may be empty.
+    if not said.get("POSTGRES_PASSWORD") and not ("POSTGRES_PASSWORD" in said and PASSWORD_FILE.exists()):
         print(".env is there, without POSTGRES_PASSWORD: add a line POSTGRES_PASSWORD=<a password of your own>")
         return 1
+    if not said.get("ENCRYPTION_KEY_FILE"):
+        print(".env names no ENCRYPTION_KEY_FILE: the containers take /keys/ring, and encrypt what comes from now on.")
+        print("Copy that ring to where no backup lies, or what it encrypts may be lost: docs/operations/keys.md")
     print(".env is there already; nothing was changed")
     return 0
 

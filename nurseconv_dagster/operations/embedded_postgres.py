@@ -28,6 +28,10 @@ _HBA = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 # Dagster opens a connection per call. Passwords are 32 random bytes, so stretching them buys nothing.
 _CONF = "\nscram_iterations = 1\nmax_connections = 200\nshared_buffers = 64MB\nlog_min_messages = warning\n"
 
+# The server's log names neither the row nor the statement of an error: both may hold words of a conversation. Given at
+# each start, so that it holds for clusters that were made before.
+_QUIET = "-c log_error_verbosity=terse -c log_min_error_statement=panic"
+
 
 def ensure_server(home: Path) -> dict[str, Any]:
     """The facts of this home's running server (port, passwords by role); starts or makes it when needed.
@@ -129,7 +133,7 @@ def _start(home: Path, facts: dict[str, Any]) -> dict[str, Any]:
     if not _port_is_free(facts["port"]):
         facts = {**facts, "port": _free_port()}
         _write_facts(home, facts)
-    options = f"-h 127.0.0.1 -p {facts['port']} -k ''"
+    options = f"-h 127.0.0.1 -p {facts['port']} -k '' {_QUIET}"
     _pg_ctl(home, "-w", "-o", options, "-l", str(_data(home) / "log"), "start")
     deadline = time.monotonic() + 30
     while not _answers(facts):

@@ -7,9 +7,11 @@ What to keep out: starting anything (tests/stack).
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from nurseconv_dagster.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("docker-compose*.yml"))
-OVERRIDES = [file for file in FILES if file.name != "docker-compose.yml"]
+OVERRIDES = [file.stem.partition(".")[2] for file in FILES if file.name != "docker-compose.yml"]
 
 
 def services(file: Path) -> dict[str, Any]:
@@ -31,6 +33,8 @@ def services(file: Path) -> dict[str, Any]:
 
 BASE = services(ROOT / "docker-compose.yml")
 ONE_SHOTS = {name for name, service in BASE.items() if service.get("restart") == "no"}
+# They ask neither the database nor for the surrogates' key.
+WITHOUT_SECRETS = {"certificate", "keyring", "socket-proxy"}
 OURS = {name for name, service in BASE.items() if "NURSECONV_IMAGE" in service["image"]}
 
 
@@ -53,7 +57,14 @@ def test_the_launcher_and_the_proxy_know_the_names_that_compose_gives() -> None:
     assert {mount.split(":")[0] for mount in config["container_kwargs"]["volumes"]} <= volumes
     assert proxy["PROXY_NETWORKS"].split(",") == config["networks"]
     assert proxy["PROXY_MOUNTS"].split(",") == config["container_kwargs"]["volumes"]
-    assert proxy["PROXY_MAX_MEMORY"] == config["container_kwargs"]["mem_limit"]
+
+
+def test_a_run_may_take_what_one_variable_says() -> None:
+    """The launcher names no memory, so that the proxy gives a run its own; a worker that hears gets the same."""
+    said = BASE["socket-proxy"]["environment"]["PROXY_MAX_MEMORY"]
+    assert said.startswith("${RUN_MEMORY:-")
+    assert not [name for name in instance()["run_launcher"]["config"]["container_kwargs"] if "mem" in name]
+    assert services(ROOT / "docker-compose.celery.yml")["transcription-worker"]["mem_limit"] == said
 
 
 def test_dagster_reads_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,13 +83,21 @@ def test_dagster_reads_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert launcher.success, launcher.errors
 
 
+def test_who_makes_backups_and_who_tells_them_of_erasures_have_the_same_folder() -> None:
+    folders = {
+        name: [mount for mount in service.get("volumes", ()) if mount.split(":")[-1] == "/backups"]
+        for name, service in BASE.items()
+    }
+    assert folders["migrate"] == folders["code-server"] == ["${BACKUPS:-backups}:/backups"]
+
+
 @pytest.mark.parametrize("name", sorted(BASE))
 def test_a_service_has_a_budget_a_probe_and_no_more_rights_than_it_needs(name: str) -> None:
     service = BASE[name]
     assert not {"privileged", "pid", "ipc", "network_mode", "devices", "cap_add"} & set(service)
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "mem_limit" in service
     if name not in ONE_SHOTS:
-        assert "mem_limit" in service
         assert "healthcheck" in service
         assert service["restart"] == "unless-stopped"
     if name in OURS:
@@ -94,6 +113,22 @@ def test_only_nginx_is_published_and_the_plain_port_on_loopback_alone() -> None:
     assert [str(port).startswith("127.0.0.1:") for port in plain] == [True]
 
 
+def test_the_api_believes_nginx_alone_who_asked() -> None:
+    """Both are on a network of their own, over which nginx asks and which the API trusts."""
+    made = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    (subnet,) = [each["subnet"] for each in made["networks"]["front"]["ipam"]["config"]]
+    assert BASE["api"]["environment"]["FORWARDED_ALLOW_IPS"] == subnet
+    on_front = {name for file in FILES for name, one in services(file).items() if "front" in one.get("networks", ())}
+    assert on_front == {"nginx", "api"}
+    (alias,) = BASE["api"]["networks"]["front"]["aliases"]
+    asked = {
+        host
+        for file in (ROOT / "docker" / "nginx").glob("*.conf")
+        for host in re.findall(r"http://(api[\w-]*):8000", file.read_text(encoding="utf-8"))
+    }
+    assert asked == {alias}
+
+
 def test_no_file_holds_a_password_of_its_own() -> None:
     """Each is asked for in the environment, and compose says what is missing."""
     for file in FILES:
@@ -103,8 +138,20 @@ def test_no_file_holds_a_password_of_its_own() -> None:
                 assert value.startswith("${") or value == '""', (file.name, line)
 
 
-@pytest.mark.parametrize("override", OVERRIDES, ids=lambda file: file.stem.partition(".")[2])
-def test_compose_reads_each_override_upon_the_base(override: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compose files with the `.env` that `make env` writes."""
+    folder = tmp_path_factory.mktemp("project")
+    for file in FILES:
+        shutil.copy(file, folder)
+    shutil.copytree(ROOT / "docker", folder / "docker")
+    subprocess.run([sys.executable, folder / "docker" / "make_env.py"], check=True, capture_output=True)
+    return folder
+
+
+@cache
+def merged(project: Path, *names: str) -> dict[str, Any]:
+    """The services of the base with these overrides, as Compose itself puts them together."""
     version_2 = (
         subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
         if shutil.which("docker")
@@ -116,16 +163,59 @@ def test_compose_reads_each_override_upon_the_base(override: Path, tmp_path: Pat
         command = ["docker-compose"]
     else:
         pytest.skip("neither `docker compose` nor `docker-compose` is here")
-    for file in FILES:
-        shutil.copy(file, tmp_path)
-    shutil.copytree(ROOT / "docker", tmp_path / "docker")
-    subprocess.run([sys.executable, tmp_path / "docker" / "make_env.py"], check=True, capture_output=True)
+    files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name in names)]
     done = subprocess.run(
-        [*command, "-f", "docker-compose.yml", "-f", override.name, "config"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        [*command, *(part for file in files for part in ("-f", file)), "config"],
+        cwd=project, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert set(BASE) <= set(yaml.safe_load(done.stdout)["services"])
+    found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    assert set(BASE) <= set(found)
+    return found
+
+
+@pytest.mark.parametrize("override", [name for name in OVERRIDES if name not in ("prod", "prod-celery")])
+def test_compose_reads_each_override_upon_the_base(override: str, project: Path) -> None:
+    merged(project, override)
+
+
+# Its image has no program that could ask.
+WITHOUT_PROBE = {"fluent-bit"}
+
+
+@pytest.mark.parametrize("override", ["celery", "clamav", "dev", "monitoring"])
+def test_what_an_override_adds_has_a_budget_and_a_probe(override: str, project: Path) -> None:
+    for name, service in merged(project, override).items():
+        if name not in BASE:
+            assert "mem_limit" in service, name
+            assert service.get("restart") == "no" or name in WITHOUT_PROBE or "healthcheck" in service, name
+
+
+@pytest.mark.parametrize("overrides", [("dev",), ("celery", "dev")], ids="+".join)
+def test_redis_asks_for_a_password_wherever_it_is_started(overrides: tuple[str, ...], project: Path) -> None:
+    redis = merged(project, *overrides)["redis"]
+    assert redis["command"][redis["command"].index("--requirepass") + 1]
+    assert list(redis["networks"]) == ["backend"]
+    assert len(redis["ports"]) == 1
+
+
+@pytest.mark.parametrize("overrides", [("prod",), ("celery", "prod", "prod-celery")], ids="+".join)
+def test_in_production_secrets_come_as_files_and_no_variable_hides_them(
+    overrides: tuple[str, ...], project: Path
+) -> None:
+    with (project / ".env").open("a", encoding="utf-8") as env:
+        env.write("SECRET_KEY=of-dot-env\n")
+    services = merged(project, *overrides)
+    ours = {name: one for name, one in services.items() if "nurseconv" in one["image"]}
+    assert {"api", "migrate", "dagster-daemon"} <= set(ours)
+    assert ("celery" in overrides) == ({"worker", "transcription-worker", "flower"} <= set(ours))
+    for name, service in {**ours, "postgres": services["postgres"]}.items():
+        told = service.get("environment", {})
+        assert not told.get("POSTGRES_PASSWORD"), name
+        assert not told.get("SECRET_KEY"), name
+    for name in set(ours) - WITHOUT_SECRETS:
+        given = {secret["source"] for secret in ours[name]["secrets"]}
+        assert given == {"postgres_password", "secret_key"}, name
 
 
 def test_make_env_makes_other_passwords_each_time_and_keeps_what_is_there(tmp_path: Path) -> None:
@@ -144,3 +234,52 @@ def test_make_env_makes_other_passwords_each_time_and_keeps_what_is_there(tmp_pa
         [sys.executable, tmp_path / "one" / "docker" / "make_env.py"], capture_output=True, text=True, check=False
     )
     assert (refused.returncode, "POSTGRES_PASSWORD" in refused.stdout) == (1, True)
+
+
+def test_what_is_kept_is_encrypted_even_where_dot_env_says_nothing_of_it(project: Path, tmp_path: Path) -> None:
+    for file in FILES:
+        shutil.copy(file, tmp_path)
+    lines = [line for line in (project / ".env").read_text().splitlines() if not line.startswith("ENCRYPTION")]
+    (tmp_path / ".env").write_text("\n".join([*lines, "ENCRYPTION_KEY_FILE="]))
+    for name, service in merged(tmp_path, "celery").items():
+        if "nurseconv" in service["image"] and name != "socket-proxy":
+            assert service["environment"]["ENCRYPTION_KEY_FILE"] == "/keys/ring", name
+
+
+def test_make_env_says_that_a_dot_env_names_no_ring(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    script = shutil.copy(ROOT / "docker" / "make_env.py", tmp_path / "docker")
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=something-of-its-own\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert "names no ENCRYPTION_KEY_FILE" in done.stdout
+
+
+def test_the_log_of_postgres_names_neither_the_row_nor_the_statement_of_an_error() -> None:
+    commands = [one["command"] for file in FILES if "command" in (one := services(file).get("postgres", {}))]
+    assert len(commands) == 2
+    for command in commands:
+        assert {"log_error_verbosity=terse", "log_min_error_statement=panic"} <= set(command)
+
+
+def test_no_log_of_a_proxy_or_server_holds_a_requests_line() -> None:
+    """Paths and query strings hold ids, units and a login's code."""
+    nginx = (ROOT / "docker" / "nginx" / "nginx.conf").read_text(encoding="utf-8")
+    (level,) = re.findall(r"^\s*error_log \S+ (\w+);", nginx, re.MULTILINE)
+    assert level in ("crit", "alert", "emerg")
+    (shape,) = re.findall(r"^\s*log_format \w+ '(.*)';", nginx, re.MULTILINE)
+    assert not re.search(r"\$(request|request_uri|uri|args|query_string|http_referer|arg_\w+)\b", shape)
+    for file in FILES:
+        for name, service in services(file).items():
+            command = [*(service.get("entrypoint") or []), *(service.get("command") or [])]
+            assert "uvicorn" not in command or "--no-access-log" in command, (file.name, name)
+
+
+def test_make_env_takes_an_empty_password_where_there_is_a_file_with_one(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    script = shutil.copy(ROOT / "docker" / "make_env.py", tmp_path / "docker")
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=\n")
+    code = lambda: subprocess.run([sys.executable, script], capture_output=True, check=False).returncode  # noqa: E731
+    assert code() == 1
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "postgres_password").write_text("of a file")
+    assert code() == 0

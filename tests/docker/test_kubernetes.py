@@ -232,6 +232,20 @@ def test_whoever_reads_the_vault_has_the_ring_of_keys_and_cannot_change_it(overl
 
 
 @every_overlay
+def test_who_makes_backups_and_who_tells_them_of_erasures_have_the_same_folder(overlay: str) -> None:
+    """They may be on two nodes, and each writes."""
+    holders = {}
+    for one in workloads(overlay):
+        volumes = {it["name"]: it for it in one.spec["volumes"]}
+        for mount in one.container["volumeMounts"]:
+            if mount["mountPath"] == "/backups" and not mount.get("readOnly"):
+                holders[one.name] = volumes[mount["name"]]["persistentVolumeClaim"]["claimName"]
+    assert holders == {"backup": "nurseconv-backups", "code-location": "nurseconv-backups"}
+    claim = of_kind(render(overlay), "PersistentVolumeClaim")["nurseconv-backups"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+@every_overlay
 def test_dagsters_ui_is_reached_through_the_login_alone(overlay: str) -> None:
     assert listeners_to(overlay, workload(overlay, "dagster-webserver"), 3000) == {"dagster-login"}
     backends = {

@@ -88,7 +88,10 @@ def test_the_whole_stack_serves_a_recording_in_four_gigabytes(completed: tuple[s
 def test_the_dagster_ui_opens_for_admins_alone(stack: Stack, completed: tuple[str, dict[str, Any]]) -> None:
     with stack.client(port="DAGSTER_PORT") as stranger:
         refused = stranger.get("/runs")
-        assert (refused.status_code, refused.headers["location"]) == (302, "https://127.0.0.1/login")
+        assert (refused.status_code, refused.headers["location"]) == (
+            302,
+            f"https://127.0.0.1:{PORTS['HTTPS_PORT']}/login",
+        )
         assert stranger.post("/graphql", json={"query": "{ version }"}).status_code == 302
     with stack.client(stack.key("reader", "read", unit="*"), "DAGSTER_PORT") as reader:
         assert reader.get("/runs").status_code == 403
@@ -100,9 +103,35 @@ def test_the_dagster_ui_opens_for_admins_alone(stack: Stack, completed: tuple[st
     assert any(tag["key"] == "docker/container_id" for tag in done[0]["tags"])
 
 
+def test_a_page_of_another_site_may_lead_to_dagsters_pages_and_make_them_do_nothing(stack: Stack) -> None:
+    with stack.client(stack.key("forged", "admin"), "DAGSTER_PORT") as admin:
+
+        def status(method: str, path: str, site: str) -> int:
+            return admin.request(method, path, headers={"Sec-Fetch-Site": site}).status_code
+
+        assert status("GET", "/graphql?query=%7Bversion%7D", "same-origin") == 200
+        for site in ("same-site", "cross-site"):
+            assert status("GET", "/runs", site) == 200
+            assert status("GET", "/graphql?query=%7Bversion%7D", site) == 403
+            assert status("GET", "/%67raphql?query=%7Bversion%7D", site) == 403
+            assert status("POST", "/graphql", site) == 403
+            assert status("DELETE", "/runs", site) == 403
+
+
+def test_the_api_believes_nginx_alone_who_asked(stack: Stack) -> None:
+    """From loopback /metrics needs no key; a container of ours that claims to be there is asked for one."""
+    ask = (
+        "import urllib.request as r, urllib.error as e\n"
+        "q = r.Request('http://api:8000/metrics', headers={'X-Forwarded-For': '127.0.0.1'})\n"
+        "try: print(r.urlopen(q).status)\n"
+        "except e.HTTPError as error: print(error.code)"
+    )
+    assert stack.compose("exec", "-T", "code-server", "python", "-c", ask).strip() == "401"
+
+
 def test_nginx_speaks_tls_and_says_so(stack: Stack) -> None:
     plain = httpx2.get(f"http://127.0.0.1:{PORTS['HTTP_PORT']}/docs", follow_redirects=False)
-    assert (plain.status_code, plain.headers["location"]) == (308, "https://127.0.0.1/docs")
+    assert (plain.status_code, plain.headers["location"]) == (308, f"https://127.0.0.1:{PORTS['HTTPS_PORT']}/docs")
     with stack.client() as client:
         found = client.get("/docs")
         assert client.get("/gate").status_code == 404
