@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery import signals, states
-from celery.exceptions import BackendStoreError, OperationalError
+from celery.exceptions import BackendStoreError, OperationalError, TaskRevokedError
 from dagster import DagsterEvent, Executor
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import _submit_task
@@ -142,11 +142,15 @@ class Submission:
         self._send, self._engine, self._keeper, self._tell = send, engine, keeper, tell
         self._result: AsyncResult | None = None
         self._lost = ""
+        self._is_revoked = self._is_dropped = False
         self._away_since: float | None = None
         self._back_at = self._looked_at = self._begun_at = time.monotonic()
 
     def ready(self) -> bool:
-        """Whether the stage is over: done, failed, or lost."""
+        """Whether the stage is over: done, failed, lost, or revoked before a worker began with it."""
+        self._is_dropped = self._is_dropped or (self._is_revoked and not self._is_begun())
+        if self._is_dropped:
+            return True
         self._keeper.keep()
         try:
             if self._result is None:
@@ -163,8 +167,11 @@ class Submission:
         """The stage's events.
 
         Raises:
+            TaskRevokedError: it was revoked in time.
             TransientError: it will not come back; what the ledger has of it runs again.
         """
+        if self._is_dropped:
+            raise TaskRevokedError
         if self._lost or self._result is None:
             self.revoke()
             raise TransientError(
@@ -175,10 +182,17 @@ class Submission:
         return events
 
     def revoke(self) -> None:
-        """Workers that have not begun with it drop it."""
+        """Workers that have not begun with it drop it; a run that is told to end does not wait for them to say so."""
+        self._is_revoked = True
         if self._result is not None:
             with suppress(*_REDIS_AWAY):
                 self._result.revoke()
+
+    def _is_begun(self) -> bool:
+        """Whether a worker has begun with it, or has been; nobody waits for a Redis that does not say."""
+        with suppress(*_REDIS_AWAY):
+            return self._result is not None and self._result.state not in {SUBMITTED, states.PENDING, states.REVOKED}
+        return False
 
     def _wait_for_redis(self, error: BaseException) -> bool:
         now = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from celery import states
+from celery.exceptions import TaskRevokedError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from nurseconv_dagster.automation import celery_runs
@@ -190,3 +191,36 @@ def test_a_build_of_the_marts_has_no_uploads_in_hand_and_is_waited_for(clock, en
         clock.now += 30
         beat_worker(engine, "a@host", frozenset({"maintenance"}), reaches_redis=True)
         assert not submission.ready()
+
+
+def test_a_run_that_is_told_to_end_does_not_wait_for_a_stage_that_no_worker_has_begun(sent):
+    sent.submission.ready()
+    sent.submission.revoke()
+    assert sent.result.is_revoked
+    assert sent.submission.ready()
+    sent.result.told = states.STARTED
+    with pytest.raises(TaskRevokedError):
+        sent.submission.get()
+
+
+def test_a_run_that_is_told_to_end_sends_nothing_more_and_waits_for_no_redis(clock, engine):
+    tries = []
+
+    def send():
+        tries.append(1)
+        raise RedisConnectionError("away")
+
+    submission = Submission(send, engine, Keeper(Held(), 5.0, has_uploads=True), lambda line: None)
+    assert not submission.ready()
+    submission.revoke()
+    assert submission.ready()
+    assert len(tries) == 1
+
+
+def test_a_run_that_is_told_to_end_waits_for_the_stage_that_is_being_done(sent):
+    begin(sent)
+    sent.submission.revoke()
+    assert not sent.submission.ready()
+    sent.result.told = states.SUCCESS
+    assert sent.submission.ready()
+    assert sent.submission.get() == ["events"]
