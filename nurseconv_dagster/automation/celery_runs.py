@@ -74,11 +74,10 @@ class StageExecutor(Executor):
         keeper = Keeper(waiting, lease_s / 3, has_uploads=not _OF_UPLOADS.isdisjoint(run.tags))
 
         def submit(app: "Celery", context: Any, step: Any, queue: str, *known: Any) -> Submission:
-            def send() -> "AsyncResult":
-                lane = HIGH_PRIORITY if is_urgent and HIGH_PRIORITY in queues_served(store.engine) else queue
-                return _submit_task(app, context, step, lane, *known)  # type: ignore[no-untyped-call]
+            def send(into: str) -> "AsyncResult":
+                return _submit_task(app, context, step, into, *known)  # type: ignore[no-untyped-call]
 
-            return Submission(send, store.engine, keeper, plan_context.log.warning)
+            return Submission(send, queue, store.engine, keeper, plan_context.log.warning, takes_lane=is_urgent)
 
         keeper.keep()
         signals.before_task_publish.connect(_note_submission, weak=False)
@@ -132,14 +131,24 @@ class Submission:
     """One stage in a queue, or on its way there; what Dagster's loop takes for Celery's result.
 
     Args:
-        send: puts it into its queue.
+        send: puts it into the queue that it is given.
+        queue: the step's own.
         tell: shows a line in the run's log.
+        takes_lane: whether it goes into the lane of urgent uploads, while somebody listens there.
     """
 
     def __init__(
-        self, send: Callable[[], "AsyncResult"], engine: Engine, keeper: Keeper, tell: Callable[[str], None]
+        self,
+        send: Callable[[str], "AsyncResult"],
+        queue: str,
+        engine: Engine,
+        keeper: Keeper,
+        tell: Callable[[str], None],
+        *,
+        takes_lane: bool = False,
     ) -> None:
-        self._send, self._engine, self._keeper, self._tell = send, engine, keeper, tell
+        self._send, self._queue, self._engine, self._keeper, self._tell = send, queue, engine, keeper, tell
+        self._takes_lane, self._is_in_lane = takes_lane, False
         self._result: AsyncResult | None = None
         self._lost = ""
         self._is_revoked = self._is_dropped = False
@@ -154,8 +163,10 @@ class Submission:
         self._keeper.keep()
         try:
             if self._result is None:
-                self._result = self._send()
+                self._result = self._send(self._choose_queue())
             state, facts = self._result.state, self._result.info
+            if state == SUBMITTED:
+                self._leave_empty_lane()
         except _REDIS_AWAY as error:
             return self._wait_for_redis(error)
         self._note_that_redis_answers()
@@ -187,6 +198,31 @@ class Submission:
         if self._result is not None:
             with suppress(*_REDIS_AWAY):
                 self._result.revoke()
+
+    def _choose_queue(self) -> str:
+        self._is_in_lane = self._takes_lane and self._is_lane_served()
+        return HIGH_PRIORITY if self._is_in_lane else self._queue
+
+    def _leave_empty_lane(self) -> None:
+        """Nobody listens to the lane any more: at the next look it goes where somebody does.
+
+        The copy that stays behind does no harm: a stage is begun once for each upload.
+        """
+        now = time.monotonic()
+        if not self._is_in_lane or self._result is None or now - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        if not self._is_lane_served():
+            self._tell(f"No worker listens to {HIGH_PRIORITY} any more; this stage goes to {self._queue}")
+            self._result.revoke()
+            self._result = None
+
+    def _is_lane_served(self) -> bool:
+        """Whether a living worker listens there; while the database is away, as it was."""
+        try:
+            return HIGH_PRIORITY in queues_served(self._engine)
+        except StoreUnavailableError:
+            return self._is_in_lane
 
     def _is_begun(self) -> bool:
         """Whether a worker has begun with it, or has been; nobody waits for a Redis that does not say."""
