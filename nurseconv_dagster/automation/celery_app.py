@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
 SUBMITTED = "SUBMITTED"
+# A Redis that is paused takes connections and says nothing. Longer than a worker's wait for a message, which is 1 s.
+ANSWERS_WITHIN_S = 5.0
 _TWO_DAYS_S = 2 * 86_400
 
 
@@ -50,12 +52,20 @@ def celery_options(settings: Settings) -> dict[str, Any]:
 def celery_config(settings: Settings) -> dict[str, Any]:
     """The options, by Celery's own names."""
     hidden_s = 2 * settings.task_time_limit_s
+    patience = {
+        "socket_timeout": ANSWERS_WITHIN_S,
+        "socket_connect_timeout": ANSWERS_WITHIN_S,
+        "socket_keepalive": True,
+    }
     return {
         # A message that nobody has acknowledged for so long is delivered again: longer than any stage may take.
-        "broker_transport_options": {"visibility_timeout": hidden_s, "max_retries": 1, "socket_connect_timeout": 5},
+        "broker_transport_options": {"visibility_timeout": hidden_s, "max_retries": 1, **patience},
         "result_backend_transport_options": {"visibility_timeout": hidden_s, "retry_policy": {"max_retries": 3}},
+        **{f"redis_{name}": value for name, value in patience.items()},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # The run asks again itself, and keeps its uploads in between.
+        "task_publish_retry": False,
         "result_expires": _TWO_DAYS_S,
         # A stage leaves its queue when it is done, not when it is begun; the ledger makes a second one harmless.
         "task_acks_late": True,

@@ -75,7 +75,7 @@ class StageExecutor(Executor):
 
         def submit(app: "Celery", context: Any, step: Any, queue: str, *known: Any) -> Submission:
             def send(into: str) -> "AsyncResult":
-                return _submit_task(app, context, step, into, *known)  # type: ignore[no-untyped-call]
+                return _submit(app, context, step, into, *known)
 
             return Submission(send, queue, store.engine, keeper, plan_context.log.warning, takes_lane=is_urgent)
 
@@ -86,6 +86,12 @@ class StageExecutor(Executor):
         finally:
             with suppress(StoreUnavailableError):  # then the leases run out
                 waiting.give_back()
+
+
+def _submit(app: "Celery", *what: Any) -> "AsyncResult":
+    """dagster-celery's submission, to a Redis that answers: it tries for half a minute, and keeps nothing meanwhile."""
+    app.backend.client.ping()
+    return _submit_task(app, *what)  # type: ignore[no-untyped-call]
 
 
 def _note_submission(headers: dict[str, Any], **_: Any) -> None:

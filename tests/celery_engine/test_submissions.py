@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
-from celery import states
+from celery import signals, states
 from celery.exceptions import TaskRevokedError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from nurseconv_dagster.automation import celery_runs
+from nurseconv_dagster.automation import celery_app, celery_runs
 from nurseconv_dagster.automation.celery_app import SUBMITTED
 from nurseconv_dagster.automation.celery_runs import Keeper, Submission
 from nurseconv_dagster.errors import StoreUnavailableError, TransientError
+from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.store.workers import beat_worker, forget_worker
 
 
@@ -274,3 +279,27 @@ def test_an_urgent_stage_that_a_worker_has_begun_stays_where_it_is(urgent, clock
     beat_worker(engine, "lane@host", frozenset({"processing"}), reaches_redis=True)
     assert not urgent.submission.ready()
     assert (urgent.queues, urgent.results[0].is_revoked) == (["high_priority"], False)
+
+
+def test_a_redis_that_is_paused_keeps_no_run_from_keeping_its_uploads(redis, engine, monkeypatch):
+    """It takes connections and says nothing; each look at it ends in time for the lease."""
+    monkeypatch.setattr(celery_app, "ANSWERS_WITHIN_S", 0.5)
+    app = celery_app.open_app(Settings(_env_file=None, redis_url=redis.url))
+    celery_app.register_stage_task(app)
+    signals.before_task_publish.connect(celery_runs._note_submission)
+    monkeypatch.setattr(celery_runs, "_submit_task", lambda app, queue: app.send_task("execute_plan", queue=queue))
+    in_queue, to_send = (submission(engine, lambda queue: celery_runs._submit(app, queue)) for _ in range(2))
+    assert not in_queue.ready()
+    os.kill(redis.process.pid, signal.SIGSTOP)
+    try:
+        for waiting in (in_queue, to_send, in_queue, to_send):
+            began = time.perf_counter()
+            assert not waiting.ready()
+            assert time.perf_counter() - began < 2
+        began = time.perf_counter()
+        to_send.revoke()
+        assert to_send.ready()
+        assert time.perf_counter() - began < 2
+    finally:
+        os.kill(redis.process.pid, signal.SIGCONT)
+    assert not in_queue.ready()
