@@ -71,8 +71,12 @@ class TranscriberResource(ConfigurableResource[None]):
                 _whisper(settings).transcribe(jobs()),
                 wait_s=settings.soft_time_limit_s,
             )
-            for heard in heard_in_turn:
+            for n_heard, heard in enumerate(heard_in_turn, 1):
                 yield by_id[heard.upload_id], _outcome(heard.result)
+                if n_heard + len(unreadable) == len(
+                    claims
+                ):  # nobody is made to wait for a turn in which nothing is left
+                    break
         yield from unreadable
 
 
