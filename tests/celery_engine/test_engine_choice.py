@@ -122,6 +122,21 @@ def test_a_device_has_one_name_on_a_machine_and_gpus_given_apart_are_apart(monke
 
 
 @pytest.mark.parametrize(
+    ("cuda", "container", "card"),
+    [
+        (None, None, "0"), ("", "all", "0"), ("0", None, "0"), ("0,1", "all", "0"), ("1,0", None, "1"),
+        ("all", None, "0"), (None, "3", "3"), (None, "3,2", "3"), ("1", "3,2", "2"), ("GPU-5f", "3", "GPU-5f"),
+    ],
+)  # fmt: skip
+def test_a_card_has_one_name_however_it_was_given(monkeypatch, cuda, container, card):
+    for name, value in (("CUDA_VISIBLE_DEVICES", cuda), ("NVIDIA_VISIBLE_DEVICES", container)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert compute_device("cuda").endswith(f":cuda:{card}")
+
+
+@pytest.mark.parametrize(
     ("command", "environment", "code", "said"),
     [
         (("worker", "--queues", "all"), {}, 3, "REDIS_URL is empty"),
