@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,18 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(busy):
     assert busy.n_jobs("transcriptions", "running") == 0
     assert busy.n_jobs("transcriptions", "abandoned") == 0
     assert isinstance(busy.transcriber, subprocess.Popen)
+
+
+def test_a_worker_that_was_idle_and_saw_redis_paused_goes_on(floor):
+    """Its wait for a message is shorter than its patience with Redis: idleness is no reason to connect again."""
+    floor.worker(f"{OTHERS},transcription", "--concurrency", "1")
+    time.sleep(12)
+    log = next(floor.logs.glob("worker-*.log"))
+    assert b"onnection" not in log.read_bytes()
+    os.kill(floor.redis.process.pid, signal.SIGSTOP)
+    time.sleep(12)
+    os.kill(floor.redis.process.pid, signal.SIGCONT)
+    floor.take_in(1)
+    floor.conductor()
+    floor.wait_for_all(400)
+    assert floor.broken_laws() == []
