@@ -195,7 +195,9 @@ def _hold(address: str) -> dict[str, list[tuple[float, float]]]:
             time.sleep(0.05)
             yield began, time.time()
 
-    spans["whisper"] = list(taking_turns(engine, f"nurseconv:whisper:{compute_device('cpu')}", listen(), wait_s=60))
+    spans["whisper"] = list(
+        taking_turns(engine, f"nurseconv:whisper:{compute_device('cpu')}", listen(), until=time.monotonic() + 60)
+    )
     return spans
 
 
