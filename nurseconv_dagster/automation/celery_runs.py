@@ -23,7 +23,7 @@ from dagster_celery.executor import _submit_task
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
-from nurseconv_dagster.automation.celery_app import SUBMITTED, celery_options
+from nurseconv_dagster.automation.celery_app import OF_UPLOADS, SUBMITTED, celery_options
 from nurseconv_dagster.automation.queues import HIGH_PRIORITY, LANE_TAG
 from nurseconv_dagster.errors import StoreUnavailableError, TransientError
 from nurseconv_dagster.resources.stages import RUN_KEY_TAG
@@ -43,8 +43,6 @@ REDIS_PATIENCE_S = 600.0
 # A stage that a worker has begun has its uploads in hand but for loading the code before and telling Dagster after.
 NOT_AT_WORK_AT_MOST_S = 300.0
 _LOOK_EVERY_S = 10.0
-# The tags of a run over one upload, or over a range of them.
-_OF_UPLOADS = {"dagster/partition", "dagster/asset_partition_range_start"}
 _REDIS_AWAY = (RedisError, OperationalError, BackendStoreError, OSError)
 _log = logging.getLogger(__name__)
 
@@ -71,7 +69,7 @@ class StageExecutor(Executor):
         lease_s = store.settings.lease_s
         waiting = Waiting(store.engine, run.run_id, run.tags.get(RUN_KEY_TAG), lease_s)
         is_urgent = run.tags.get(LANE_TAG) == "urgent"
-        keeper = Keeper(waiting, lease_s / 3, has_uploads=not _OF_UPLOADS.isdisjoint(run.tags))
+        keeper = Keeper(waiting, lease_s / 3, has_uploads=not OF_UPLOADS.isdisjoint(run.tags))
 
         def submit(app: "Celery", context: Any, step: Any, queue: str, *known: Any) -> Submission:
             def send(into: str) -> "AsyncResult":
