@@ -5,16 +5,21 @@ When to add here: an option that both sides must agree on.
 What to keep out: waiting for a stage (celery_runs); starting a worker (operations).
 """
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 from nurseconv_dagster.automation.queues import MAINTENANCE
-from nurseconv_dagster.errors import PermanentError
+from nurseconv_dagster.errors import PermanentError, TransientError
 from nurseconv_dagster.settings import Settings
 
 if TYPE_CHECKING:
     from celery import Celery
 
 SUBMITTED = "SUBMITTED"
+# The tags of a run over one upload, or over a range of them.
+OF_UPLOADS = frozenset({"dagster/partition", "dagster/asset_partition_range_start"})
+# A Redis that is paused takes connections and says nothing. Longer than a worker's wait for a message, which is 1 s.
+ANSWERS_WITHIN_S = 5.0
 _TWO_DAYS_S = 2 * 86_400
 
 
@@ -50,12 +55,20 @@ def celery_options(settings: Settings) -> dict[str, Any]:
 def celery_config(settings: Settings) -> dict[str, Any]:
     """The options, by Celery's own names."""
     hidden_s = 2 * settings.task_time_limit_s
+    patience = {
+        "socket_timeout": ANSWERS_WITHIN_S,
+        "socket_connect_timeout": ANSWERS_WITHIN_S,
+        "socket_keepalive": True,
+    }
     return {
         # A message that nobody has acknowledged for so long is delivered again: longer than any stage may take.
-        "broker_transport_options": {"visibility_timeout": hidden_s, "max_retries": 1, "socket_connect_timeout": 5},
+        "broker_transport_options": {"visibility_timeout": hidden_s, "max_retries": 1, **patience},
         "result_backend_transport_options": {"visibility_timeout": hidden_s, "retry_policy": {"max_retries": 3}},
+        **{f"redis_{name}": value for name, value in patience.items()},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # The run asks again itself, and keeps its uploads in between.
+        "task_publish_retry": False,
         "result_expires": _TWO_DAYS_S,
         # A stage leaves its queue when it is done, not when it is begun; the ledger makes a second one harmless.
         "task_acks_late": True,
@@ -77,18 +90,28 @@ def register_stage_task(app: "Celery") -> None:
     from celery.exceptions import Ignore
     from dagster_celery.tasks import create_task
 
-    class RunningOnly(Task):  # type: ignore[misc]  # Celery has no types
-        """A message that comes back when its run is over does nothing: a challenge would cost its money twice."""
+    class StageTask(Task):  # type: ignore[misc]  # Celery has no types
+        """Begins with nothing that its run does not wait for, and leaves no connections of the last stage behind."""
 
         def before_start(self, task_id: str, args: Any, kwargs: dict[str, Any]) -> None:
-            if _is_over(kwargs["execute_step_args_packed"]):
+            came_back = bool((self.request.delivery_info or {}).get("redelivered"))
+            if _is_over(kwargs["execute_step_args_packed"], came_back=came_back):
                 raise Ignore
 
-    create_task(app, base=RunningOnly)  # type: ignore[no-untyped-call]
+        def after_return(self, *_: Any) -> None:
+            # dagster-celery opens Dagster's instance for each stage and closes none; what holds it is a ring.
+            gc.collect()
+
+    create_task(app, base=StageTask)  # type: ignore[no-untyped-call]
 
 
-def _is_over(step: dict[str, Any]) -> bool:
-    from dagster import DagsterInstance
+def _is_over(step: dict[str, Any], *, came_back: bool) -> bool:
+    """Whether the run has ended; a message may come back after that.
+
+    Raises:
+        TransientError: the step was begun before, and no ledger keeps it from costing its time and money twice.
+    """
+    from dagster import DagsterEventType, DagsterInstance
     from dagster._grpc.types import ExecuteStepArgs
     from dagster._serdes import unpack_value
 
@@ -97,4 +120,12 @@ def _is_over(step: dict[str, Any]) -> bool:
         return True
     with DagsterInstance.from_ref(wanted.instance_ref) as instance:
         run = instance.get_run_by_id(wanted.run_id)
-    return run is None or run.is_finished
+        if run is None or run.is_finished:
+            return True
+        if came_back and OF_UPLOADS.isdisjoint(run.tags):
+            begun = {event.step_key for event in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_START)}
+            if not begun.isdisjoint(wanted.step_keys_to_execute or []):
+                raise TransientError(
+                    "The worker that had this step died; it is not begun a second time.", code="queue_lost"
+                )
+    return False

@@ -16,14 +16,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery import signals, states
-from celery.exceptions import BackendStoreError, OperationalError
+from celery.exceptions import BackendStoreError, OperationalError, TaskRevokedError
 from dagster import DagsterEvent, Executor
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import _submit_task
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
-from nurseconv_dagster.automation.celery_app import SUBMITTED, celery_options
+from nurseconv_dagster.automation.celery_app import OF_UPLOADS, SUBMITTED, celery_options
 from nurseconv_dagster.automation.queues import HIGH_PRIORITY, LANE_TAG
 from nurseconv_dagster.errors import StoreUnavailableError, TransientError
 from nurseconv_dagster.resources.stages import RUN_KEY_TAG
@@ -43,8 +43,6 @@ REDIS_PATIENCE_S = 600.0
 # A stage that a worker has begun has its uploads in hand but for loading the code before and telling Dagster after.
 NOT_AT_WORK_AT_MOST_S = 300.0
 _LOOK_EVERY_S = 10.0
-# The tags of a run over one upload, or over a range of them.
-_OF_UPLOADS = {"dagster/partition", "dagster/asset_partition_range_start"}
 _REDIS_AWAY = (RedisError, OperationalError, BackendStoreError, OSError)
 _log = logging.getLogger(__name__)
 
@@ -71,14 +69,13 @@ class StageExecutor(Executor):
         lease_s = store.settings.lease_s
         waiting = Waiting(store.engine, run.run_id, run.tags.get(RUN_KEY_TAG), lease_s)
         is_urgent = run.tags.get(LANE_TAG) == "urgent"
-        keeper = Keeper(waiting, lease_s / 3, has_uploads=not _OF_UPLOADS.isdisjoint(run.tags))
+        keeper = Keeper(waiting, lease_s / 3, has_uploads=not OF_UPLOADS.isdisjoint(run.tags))
 
         def submit(app: "Celery", context: Any, step: Any, queue: str, *known: Any) -> Submission:
-            def send() -> "AsyncResult":
-                lane = HIGH_PRIORITY if is_urgent and HIGH_PRIORITY in queues_served(store.engine) else queue
-                return _submit_task(app, context, step, lane, *known)  # type: ignore[no-untyped-call]
+            def send(into: str) -> "AsyncResult":
+                return _submit(app, context, step, into, *known)
 
-            return Submission(send, store.engine, keeper, plan_context.log.warning)
+            return Submission(send, queue, store.engine, keeper, plan_context.log.warning, takes_lane=is_urgent)
 
         keeper.keep()
         signals.before_task_publish.connect(_note_submission, weak=False)
@@ -87,6 +84,12 @@ class StageExecutor(Executor):
         finally:
             with suppress(StoreUnavailableError):  # then the leases run out
                 waiting.give_back()
+
+
+def _submit(app: "Celery", *what: Any) -> "AsyncResult":
+    """dagster-celery's submission, to a Redis that answers: it tries for half a minute, and keeps nothing meanwhile."""
+    app.backend.client.ping()
+    return _submit_task(app, *what)  # type: ignore[no-untyped-call]
 
 
 def _note_submission(headers: dict[str, Any], **_: Any) -> None:
@@ -132,26 +135,42 @@ class Submission:
     """One stage in a queue, or on its way there; what Dagster's loop takes for Celery's result.
 
     Args:
-        send: puts it into its queue.
+        send: puts it into the queue that it is given.
+        queue: the step's own.
         tell: shows a line in the run's log.
+        takes_lane: whether it goes into the lane of urgent uploads, while somebody listens there.
     """
 
     def __init__(
-        self, send: Callable[[], "AsyncResult"], engine: Engine, keeper: Keeper, tell: Callable[[str], None]
+        self,
+        send: Callable[[str], "AsyncResult"],
+        queue: str,
+        engine: Engine,
+        keeper: Keeper,
+        tell: Callable[[str], None],
+        *,
+        takes_lane: bool = False,
     ) -> None:
-        self._send, self._engine, self._keeper, self._tell = send, engine, keeper, tell
+        self._send, self._queue, self._engine, self._keeper, self._tell = send, queue, engine, keeper, tell
+        self._takes_lane, self._is_in_lane = takes_lane, False
         self._result: AsyncResult | None = None
         self._lost = ""
+        self._is_revoked = self._is_dropped = False
         self._away_since: float | None = None
         self._back_at = self._looked_at = self._begun_at = time.monotonic()
 
     def ready(self) -> bool:
-        """Whether the stage is over: done, failed, or lost."""
+        """Whether the stage is over: done, failed, lost, or revoked before a worker began with it."""
+        self._is_dropped = self._is_dropped or (self._is_revoked and not self._is_begun())
+        if self._is_dropped:
+            return True
         self._keeper.keep()
         try:
             if self._result is None:
-                self._result = self._send()
+                self._result = self._send(self._choose_queue())
             state, facts = self._result.state, self._result.info
+            if state == SUBMITTED:
+                self._leave_empty_lane()
         except _REDIS_AWAY as error:
             return self._wait_for_redis(error)
         self._note_that_redis_answers()
@@ -163,8 +182,11 @@ class Submission:
         """The stage's events.
 
         Raises:
+            TaskRevokedError: it was revoked in time.
             TransientError: it will not come back; what the ledger has of it runs again.
         """
+        if self._is_dropped:
+            raise TaskRevokedError
         if self._lost or self._result is None:
             self.revoke()
             raise TransientError(
@@ -175,10 +197,42 @@ class Submission:
         return events
 
     def revoke(self) -> None:
-        """Workers that have not begun with it drop it."""
+        """Workers that have not begun with it drop it; a run that is told to end does not wait for them to say so."""
+        self._is_revoked = True
         if self._result is not None:
             with suppress(*_REDIS_AWAY):
                 self._result.revoke()
+
+    def _choose_queue(self) -> str:
+        self._is_in_lane = self._takes_lane and self._is_lane_served()
+        return HIGH_PRIORITY if self._is_in_lane else self._queue
+
+    def _leave_empty_lane(self) -> None:
+        """Nobody listens to the lane any more: at the next look it goes where somebody does.
+
+        The copy that stays behind does no harm: a stage is begun once for each upload.
+        """
+        now = time.monotonic()
+        if not self._is_in_lane or self._result is None or now - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        if not self._is_lane_served():
+            self._tell(f"No worker listens to {HIGH_PRIORITY} any more; this stage goes to {self._queue}")
+            self._result.revoke()
+            self._result = None
+
+    def _is_lane_served(self) -> bool:
+        """Whether a living worker listens there; while the database is away, as it was."""
+        try:
+            return HIGH_PRIORITY in queues_served(self._engine)
+        except StoreUnavailableError:
+            return self._is_in_lane
+
+    def _is_begun(self) -> bool:
+        """Whether a worker has begun with it, or has been; nobody waits for a Redis that does not say."""
+        with suppress(*_REDIS_AWAY):
+            return self._result is not None and self._result.state not in {SUBMITTED, states.PENDING, states.REVOKED}
+        return False
 
     def _wait_for_redis(self, error: BaseException) -> bool:
         now = time.monotonic()

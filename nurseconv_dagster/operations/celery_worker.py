@@ -8,11 +8,10 @@ What to keep out: what Celery is told on both sides (automation.celery_app), wha
 from __future__ import annotations
 
 import os
-import sys
+import secrets
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nurseconv_dagster.errors import SettingsError, StoreUnavailableError
@@ -51,16 +50,22 @@ def work(settings: Settings, queues: tuple[str, ...], concurrency: int | None) -
     _show_life(app, settings, frozenset(queues))
     app.worker_main([
         "worker", "--queues", ",".join(queues), "--concurrency", str(n_at_once),
-        "--hostname", f"{queues[0]}-{os.getpid()}@%h", "--loglevel", settings.log_level,
+        "--hostname", worker_name(queues), "--loglevel", settings.log_level,
     ])  # fmt: skip
     return 0
 
 
+def worker_name(queues: tuple[str, ...]) -> str:
+    """By Celery's pattern, new at each start: a container's next process has the pid and the host of its last one."""
+    return f"{queues[0]}-{secrets.token_hex(4)}@%h"
+
+
 def serve_flower(settings: Settings, host: str, port: int, user: str) -> None:
-    """Replaces this process by Flower.
+    """Flower, until a wish ends it; on our app: what reads the queues must hide a message as long as workers do.
 
     Raises:
         SettingsError: no REDIS_URL, or no FLOWER_PASSWORD.
+        PermanentError: the extra `servers` is not installed.
     """
     _need_redis(settings)
     password = settings.flower_password.get_secret_value()
@@ -69,13 +74,11 @@ def serve_flower(settings: Settings, host: str, port: int, user: str) -> None:
             "FLOWER_PASSWORD is empty, and there is no default: set one of 16 characters or more, "
             "in the environment, in .env or as a mounted secret."
         )
+    from nurseconv_dagster.automation.celery_app import open_app
+
     # By the environment: what stands on a command line can be read by everybody on the machine.
-    os.environ.update(
-        FLOWER_BASIC_AUTH=f"{user}:{password}",
-        CELERY_BROKER_URL=settings.redis_url.get_secret_value(),
-    )
-    celery = str(Path(sys.executable).with_name("celery"))
-    os.execv(celery, [celery, "flower", f"--address={host}", f"--port={port}", "--logging=warning"])  # noqa: S606
+    os.environ["FLOWER_BASIC_AUTH"] = f"{user}:{password}"
+    open_app(settings).start(["flower", f"--address={host}", f"--port={port}", "--logging=warning"])
 
 
 def _need_redis(settings: Settings) -> None:

@@ -5,6 +5,7 @@ When to add here: a speech setting to hand on.
 What to keep out: how words are heard (speech).
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -35,18 +36,19 @@ class TranscriberResource(ConfigurableResource[None]):
 
         Raises:
             WeightsMissingError, ModelError: no recording can be transcribed.
-            DeviceBusyError: another process has kept the device for too long.
+            DeviceBusyError: another process has kept the device until SOFT_TIME_LIMIT_S was over.
         """
+        until = time.monotonic() + self.intake.store.settings.soft_time_limit_s
         for claim in claims:
             if claim.kind == "text":
                 yield claim, self._read(claim)
-        yield from self._hear([claim for claim in claims if claim.kind == "audio"])
+        yield from self._hear([claim for claim in claims if claim.kind == "audio"], until)
 
     def _read(self, claim: Claim) -> Transcript | Refusal:
         typed = self.intake.read_typed(claim.object_key)
         return typed if isinstance(typed, Refusal) else transcribe_text(typed)
 
-    def _hear(self, claims: Sequence[Claim]) -> Iterator[Told]:
+    def _hear(self, claims: Sequence[Claim], until: float) -> Iterator[Told]:
         """Recordings are decoded as the model takes them, so that few are in memory at once."""
         unreadable: list[Told] = []
         by_id = {claim.upload_id: claim for claim in claims}
@@ -69,10 +71,14 @@ class TranscriberResource(ConfigurableResource[None]):
                 self.intake.store.engine,
                 f"nurseconv:whisper:{compute_device(settings.whisper_device)}",
                 _whisper(settings).transcribe(jobs()),
-                wait_s=settings.soft_time_limit_s,
+                until=until,
             )
-            for heard in heard_in_turn:
+            for n_heard, heard in enumerate(heard_in_turn, 1):
                 yield by_id[heard.upload_id], _outcome(heard.result)
+                if n_heard + len(unreadable) == len(
+                    claims
+                ):  # nobody is made to wait for a turn in which nothing is left
+                    break
         yield from unreadable
 
 

@@ -32,9 +32,19 @@ def _machine() -> str:
 
 
 def _cuda() -> str:
-    """Processes that were given different GPUs do not wait for each other."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("NVIDIA_VISIBLE_DEVICES") or "all"
-    return f"cuda:{given}"
+    """The card that Whisper takes: the first one it sees. Processes that were given different cards do not wait.
+
+    CUDA counts among what the container was given, so the card of a container is looked up there.
+    """
+    given = [each for each in _listed("NVIDIA_VISIBLE_DEVICES") if each not in {"all", "none", "void"}]
+    first = next(iter(_listed("CUDA_VISIBLE_DEVICES")), "0")
+    if first.isdigit() and int(first) < len(given):
+        return f"cuda:{given[int(first)]}"
+    return f"cuda:{first if first != 'all' else 0}"
+
+
+def _listed(variable: str) -> list[str]:
+    return [each.strip() for each in os.environ.get(variable, "").split(",") if each.strip()]
 
 
 def _has_gpu() -> bool:

@@ -17,6 +17,7 @@ from nurseconv_dagster.automation.celery_app import celery_config, open_app
 from nurseconv_dagster.automation.engine import celery_stages, stage_executor
 from nurseconv_dagster.automation.queues import QUEUES, bounds, urgency
 from nurseconv_dagster.definitions import defs
+from nurseconv_dagster.operations.celery_worker import serve_flower, worker_name
 from nurseconv_dagster.settings import Settings
 from nurseconv_dagster.speech.devices import compute_device
 from nurseconv_dagster.store.workers import STAGE_QUEUES
@@ -121,6 +122,21 @@ def test_a_device_has_one_name_on_a_machine_and_gpus_given_apart_are_apart(monke
 
 
 @pytest.mark.parametrize(
+    ("cuda", "container", "card"),
+    [
+        (None, None, "0"), ("", "all", "0"), ("0", None, "0"), ("0,1", "all", "0"), ("1,0", None, "1"),
+        ("all", None, "0"), (None, "3", "3"), (None, "3,2", "3"), ("1", "3,2", "2"), ("GPU-5f", "3", "GPU-5f"),
+    ],
+)  # fmt: skip
+def test_a_card_has_one_name_however_it_was_given(monkeypatch, cuda, container, card):
+    for name, value in (("CUDA_VISIBLE_DEVICES", cuda), ("NVIDIA_VISIBLE_DEVICES", container)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert compute_device("cuda").endswith(f":cuda:{card}")
+
+
+@pytest.mark.parametrize(
     ("command", "environment", "code", "said"),
     [
         (("worker", "--queues", "all"), {}, 3, "REDIS_URL is empty"),
@@ -134,6 +150,27 @@ def test_what_cannot_work_is_refused_with_what_to_do(home, command, environment,
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert said in done.stderr
     assert "pw@" not in done.stderr
+
+
+def test_a_worker_that_starts_again_on_its_host_has_another_name():
+    first, second = worker_name(("scoring", "processing")), worker_name(("scoring", "processing"))
+    assert first != second
+    assert first.startswith("scoring-")
+    assert first.endswith("@%h")
+
+
+def test_flower_hides_a_message_as_long_as_workers_do(monkeypatch):
+    from celery import Celery
+
+    started = []
+    monkeypatch.setattr(Celery, "start", lambda app, arguments: started.append((app, arguments)))
+    monkeypatch.setenv("FLOWER_BASIC_AUTH", "")
+    settings = on_celery(flower_password="correct horse battery", task_time_limit_s=9000, soft_time_limit_s=900)
+    serve_flower(settings, "127.0.0.1", 5555, "nurseconv")
+    ((app, arguments),) = started
+    assert app.conf.broker_transport_options["visibility_timeout"] == 18_000
+    assert app.conf.broker_url == REDIS
+    assert "correct horse battery" not in " ".join(arguments)
 
 
 def test_flower_shows_nothing_without_the_password(home, redis):

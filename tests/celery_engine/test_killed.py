@@ -1,6 +1,7 @@
 """Laws of the Celery engine under every kind of death: nothing is lost, nothing is done twice, the upload comes back.
 
-Long: each needs a worker and runs of its own, and some have to wait until a silence counts as death.
+Long, but for two that every change must pass: each needs a worker and runs of its own, and some have to wait until a
+silence counts as death.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from sqlalchemy import text
 from nurseconv_dagster.store.listings import ask_cancel
 from tests.celery_engine.floors import Floor, wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("dagster"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.xdist_group("dagster"), pytest.mark.timeout(1500)]
 OTHERS = "processing,qa_extraction,scoring"
 N_UPLOADS = 8
 
@@ -41,6 +43,7 @@ def failures(floor: Floor) -> int:
     return floor.count("select coalesce(sum(n_failures), 0) from conversation_uploads")
 
 
+@pytest.mark.long
 def test_a_killed_worker_loses_and_doubles_nothing(busy):
     busy.kill(busy.transcriber)
     busy.worker("transcription")
@@ -48,6 +51,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(busy):
     assert busy.broken_laws() == []
 
 
+@pytest.mark.system
 def test_a_killed_process_of_a_worker_loses_and_doubles_nothing(busy):
     (child,) = children(busy.transcriber.pid)
     os.kill(child, signal.SIGKILL)
@@ -55,6 +59,7 @@ def test_a_killed_process_of_a_worker_loses_and_doubles_nothing(busy):
     assert busy.broken_laws() == []
 
 
+@pytest.mark.system
 def test_runs_that_are_killed_lose_nothing_and_charge_nobody(busy):
     """The stage in hand goes on without its run, is written, and is not done again."""
     busy.kill(next(each for each in busy.processes if "tests.celery_engine.conductor" in each.args))
@@ -64,6 +69,7 @@ def test_runs_that_are_killed_lose_nothing_and_charge_nobody(busy):
     assert failures(busy) == 0
 
 
+@pytest.mark.long
 def test_a_redis_that_comes_back_with_its_memory_costs_nothing(busy):
     busy.redis.stop()
     wait_until(lambda: busy.n_jobs("transcriptions", "completed") >= 4, 60)
@@ -73,6 +79,7 @@ def test_a_redis_that_comes_back_with_its_memory_costs_nothing(busy):
     assert failures(busy) == 0
 
 
+@pytest.mark.long
 def test_a_redis_that_has_forgotten_everything_loses_nothing_and_charges_nobody(busy):
     busy.redis.stop(forget=True)
     busy.redis.start()
@@ -81,6 +88,7 @@ def test_a_redis_that_has_forgotten_everything_loses_nothing_and_charges_nobody(
     assert failures(busy) == 0
 
 
+@pytest.mark.long
 def test_uploads_that_arrive_while_redis_is_away_wait_for_it_and_are_not_charged(floor):
     floor.worker(f"{OTHERS},transcription", "--concurrency", "1")
     floor.redis.stop()
@@ -95,6 +103,7 @@ def test_uploads_that_arrive_while_redis_is_away_wait_for_it_and_are_not_charged
     assert failures(floor) == 0
 
 
+@pytest.mark.long
 def test_a_cancel_is_honoured_between_two_stages_and_harms_no_other(busy):
     with busy.engine.begin() as connection:
         wanted = connection.execute(
@@ -107,6 +116,7 @@ def test_a_cancel_is_honoured_between_two_stages_and_harms_no_other(busy):
     wait_until(lambda: busy.n_completed() == N_UPLOADS - 1 and busy.count(cancelled) == 1, 600)
 
 
+@pytest.mark.long
 def test_a_stage_that_hangs_is_ended_after_the_hard_limit_and_the_upload_is_given_up_visibly(floor):
     os.environ.update(SLOW_STAGE_S="3600", TASK_TIME_LIMIT_S="4", SOFT_TIME_LIMIT_S="2", MAX_ATTEMPTS="1")
     floor.take_in(1)
@@ -116,6 +126,7 @@ def test_a_stage_that_hangs_is_ended_after_the_hard_limit_and_the_upload_is_give
     wait_until(lambda: floor.count(given_up) == 1, 400)
 
 
+@pytest.mark.long
 def test_after_the_soft_limit_what_is_left_goes_on_in_another_run(floor):
     os.environ.update(SLOW_STAGE_S="1", SOFT_TIME_LIMIT_S="1")
     floor.take_in(4)
@@ -127,9 +138,26 @@ def test_after_the_soft_limit_what_is_left_goes_on_in_another_run(floor):
     assert floor.count("select count(distinct run_id) from processing_jobs where job_type = 'transcriptions'") > 1
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(busy):
     os.kill(busy.transcriber.pid, signal.SIGTERM)
     assert busy.transcriber.wait(timeout=120) == 0
     assert busy.n_jobs("transcriptions", "running") == 0
     assert busy.n_jobs("transcriptions", "abandoned") == 0
     assert isinstance(busy.transcriber, subprocess.Popen)
+
+
+@pytest.mark.long
+def test_a_worker_that_was_idle_and_saw_redis_paused_goes_on(floor):
+    """Its wait for a message is shorter than its patience with Redis: idleness is no reason to connect again."""
+    floor.worker(f"{OTHERS},transcription", "--concurrency", "1")
+    time.sleep(12)
+    log = next(floor.logs.glob("worker-*.log"))
+    assert b"onnection" not in log.read_bytes()
+    os.kill(floor.redis.process.pid, signal.SIGSTOP)
+    time.sleep(12)
+    os.kill(floor.redis.process.pid, signal.SIGCONT)
+    floor.take_in(1)
+    floor.conductor()
+    floor.wait_for_all(400)
+    assert floor.broken_laws() == []

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
-from celery import states
+from celery import signals, states
+from celery.exceptions import TaskRevokedError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from nurseconv_dagster.automation import celery_runs
+from nurseconv_dagster.automation import celery_app, celery_runs
 from nurseconv_dagster.automation.celery_app import SUBMITTED
 from nurseconv_dagster.automation.celery_runs import Keeper, Submission
 from nurseconv_dagster.errors import StoreUnavailableError, TransientError
-from nurseconv_dagster.store.workers import beat_worker
+from nurseconv_dagster.settings import Settings
+from nurseconv_dagster.store.workers import beat_worker, forget_worker
 
 
 class Clock:
@@ -62,9 +68,18 @@ def sent(clock, engine):
     made = type("Sent", (), {})()
     made.result, made.held, made.told = Result(), Held(), []
     made.submission = Submission(
-        lambda: made.result, engine, Keeper(made.held, 5.0, has_uploads=True), made.told.append
+        lambda queue: made.result,
+        "transcription",
+        engine,
+        Keeper(made.held, 5.0, has_uploads=True),
+        made.told.append,
     )
     return made
+
+
+def submission(engine, send, *, tell=lambda line: None, has_uploads=True, takes_lane=False):
+    keeper = Keeper(Held(), 5.0, has_uploads=has_uploads)
+    return Submission(send, "transcription", engine, keeper, tell, takes_lane=takes_lane)
 
 
 def begin(sent, worker="a@host"):
@@ -113,14 +128,14 @@ def test_a_redis_that_stays_away_ends_the_run_with_what_becomes_of_its_uploads(s
 def test_a_stage_that_could_not_be_put_into_its_queue_is_put_there_when_redis_is_back(clock, engine):
     tries = []
 
-    def send():
+    def send(queue):
         tries.append(1)
         if len(tries) < 3:
             raise RedisConnectionError("away")
         return Result()
 
-    submission = Submission(send, engine, Keeper(Held(), 5.0, has_uploads=True), lambda line: None)
-    assert [submission.ready() for _ in range(5)] == [False] * 5
+    waiting = submission(engine, send)
+    assert [waiting.ready() for _ in range(5)] == [False] * 5
     assert len(tries) == 3
 
 
@@ -183,10 +198,108 @@ def test_a_stage_whose_end_never_reached_redis_is_lost_once_nothing_is_in_hand_f
 
 def test_a_build_of_the_marts_has_no_uploads_in_hand_and_is_waited_for(clock, engine):
     result = Result()
-    submission = Submission(lambda: result, engine, Keeper(Held(), 5.0, has_uploads=False), lambda line: None)
-    submission.ready()
+    waiting = submission(engine, lambda queue: result, has_uploads=False)
+    waiting.ready()
     result.told, result.info = states.STARTED, {"hostname": "a@host"}
     for _ in range(100):
         clock.now += 30
         beat_worker(engine, "a@host", frozenset({"maintenance"}), reaches_redis=True)
-        assert not submission.ready()
+        assert not waiting.ready()
+
+
+def test_a_run_that_is_told_to_end_does_not_wait_for_a_stage_that_no_worker_has_begun(sent):
+    sent.submission.ready()
+    sent.submission.revoke()
+    assert sent.result.is_revoked
+    assert sent.submission.ready()
+    sent.result.told = states.STARTED
+    with pytest.raises(TaskRevokedError):
+        sent.submission.get()
+
+
+def test_a_run_that_is_told_to_end_sends_nothing_more_and_waits_for_no_redis(clock, engine):
+    tries = []
+
+    def send(queue):
+        tries.append(1)
+        raise RedisConnectionError("away")
+
+    waiting = submission(engine, send)
+    assert not waiting.ready()
+    waiting.revoke()
+    assert waiting.ready()
+    assert len(tries) == 1
+
+
+def test_a_run_that_is_told_to_end_waits_for_the_stage_that_is_being_done(sent):
+    begin(sent)
+    sent.submission.revoke()
+    assert not sent.submission.ready()
+    sent.result.told = states.SUCCESS
+    assert sent.submission.ready()
+    assert sent.submission.get() == ["events"]
+
+
+@pytest.fixture
+def urgent(clock, engine):
+    """An urgent stage, with the queues it was put into."""
+    made = type("Urgent", (), {})()
+    made.results, made.queues = [], []
+
+    def send(queue):
+        made.queues.append(queue)
+        made.results.append(Result())
+        return made.results[-1]
+
+    made.submission = submission(engine, send, takes_lane=True)
+    return made
+
+
+def test_an_urgent_stage_leaves_the_lane_when_its_worker_has_left_and_goes_to_its_own_queue(urgent, clock, engine):
+    beat_worker(engine, "lane@host", frozenset({"high_priority"}), reaches_redis=True)
+    assert not urgent.submission.ready()
+    clock.now += 30
+    assert not urgent.submission.ready()
+    assert urgent.queues == ["high_priority"]
+    forget_worker(engine, "lane@host")
+    clock.now += 30
+    assert not urgent.submission.ready()
+    assert not urgent.submission.ready()
+    assert urgent.queues == ["high_priority", "transcription"]
+    assert [result.is_revoked for result in urgent.results] == [True, False]
+    urgent.results[-1].told = states.SUCCESS
+    assert urgent.submission.get() == ["events"]
+
+
+def test_an_urgent_stage_that_a_worker_has_begun_stays_where_it_is(urgent, clock, engine):
+    beat_worker(engine, "lane@host", frozenset({"high_priority"}), reaches_redis=True)
+    urgent.submission.ready()
+    urgent.results[0].told, urgent.results[0].info = states.STARTED, {"hostname": "lane@host"}
+    clock.now += 30
+    beat_worker(engine, "lane@host", frozenset({"processing"}), reaches_redis=True)
+    assert not urgent.submission.ready()
+    assert (urgent.queues, urgent.results[0].is_revoked) == (["high_priority"], False)
+
+
+def test_a_redis_that_is_paused_keeps_no_run_from_keeping_its_uploads(redis, engine, monkeypatch):
+    """It takes connections and says nothing; each look at it ends in time for the lease."""
+    monkeypatch.setattr(celery_app, "ANSWERS_WITHIN_S", 0.5)
+    app = celery_app.open_app(Settings(_env_file=None, redis_url=redis.url))
+    celery_app.register_stage_task(app)
+    signals.before_task_publish.connect(celery_runs._note_submission)
+    monkeypatch.setattr(celery_runs, "_submit_task", lambda app, queue: app.send_task("execute_plan", queue=queue))
+    in_queue, to_send = (submission(engine, lambda queue: celery_runs._submit(app, queue)) for _ in range(2))
+    assert not in_queue.ready()
+    os.kill(redis.process.pid, signal.SIGSTOP)
+    try:
+        for waiting in (in_queue, to_send, in_queue, to_send):
+            began = time.perf_counter()
+            assert not waiting.ready()
+            assert time.perf_counter() - began < 2
+        began = time.perf_counter()
+        to_send.revoke()
+        assert to_send.ready()
+        assert time.perf_counter() - began < 2
+    finally:
+        os.kill(redis.process.pid, signal.SIGCONT)
+    assert not in_queue.ready()

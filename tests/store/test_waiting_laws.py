@@ -182,7 +182,7 @@ def test_one_at_a_time_has_the_device_and_turns_go_round(engine):
                 at_once.remove(name)
                 yield number
 
-        for _ in taking_turns(engine, "test:device", work(), wait_s=20):
+        for _ in taking_turns(engine, "test:device", work(), until=time.monotonic() + 20):
             order.append(name)
 
     with ThreadPoolExecutor(2) as pool:
@@ -195,15 +195,15 @@ def test_one_at_a_time_has_the_device_and_turns_go_round(engine):
 
 
 def test_who_waits_too_long_for_a_device_is_told_so_and_other_devices_are_free(engine):
-    held = taking_turns(engine, "test:a", iter(lambda: time.sleep(3), 0), wait_s=5)
+    held = taking_turns(engine, "test:a", iter(lambda: time.sleep(3), 0), until=time.monotonic() + 5)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(next, held)
         time.sleep(0.5)
         with pytest.raises(DeviceBusyError, match="another Whisper"):
-            next(taking_turns(engine, "test:a", [1], wait_s=0.5))
-        assert next(taking_turns(engine, "test:b", [1], wait_s=0.5)) == 1
+            next(taking_turns(engine, "test:a", [1], until=time.monotonic() + 0.5))
+        assert next(taking_turns(engine, "test:b", [1], until=time.monotonic() + 0.5)) == 1
         first.result()
-    assert next(taking_turns(engine, "test:a", [1], wait_s=5)) == 1
+    assert next(taking_turns(engine, "test:a", [1], until=time.monotonic() + 5)) == 1
 
 
 def test_a_queue_is_served_while_a_worker_that_reaches_redis_is_heard_of(engine):
