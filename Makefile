@@ -42,7 +42,7 @@ image: ## Build the container image (WEIGHTS=packaged puts Whisper base in, VARI
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not system and not long and not stack"
 
-test-system: $(STAMP) ## Run the walks through every stage and real processes, the commands of the README among them
+test-system: $(STAMP) ## Run the walks through every stage, real processes and a browser, and the commands of the README
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "system and not long"
 
 test-long: $(STAMP) ## Run the longer suites too (kills, large batches)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
 
 
 def test_a_wrong_key_is_told_and_the_right_one_leads_on_without_a_mouse(new_page, new_key, axe, address):

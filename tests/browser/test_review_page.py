@@ -12,7 +12,7 @@ from nurseconv_dagster.store.listings import list_results
 from tests.fakes.reviewed import current, doubt, judge, reviewed_upload, walk
 from tests.fakes.uploads import new_upload
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
 
 
 def card(page, question_id):
@@ -27,7 +27,6 @@ def lit(page):
     return " ".join(page.locator(".transcript .lit").all_text_contents())
 
 
-@pytest.mark.system
 def test_an_answer_is_heard_corrected_and_reaches_score_and_marts(home, store_engine, recording, open_page, tmp_path):
     upload_id = recording(profile="general")
     doubt(store_engine, upload_id, "pain_level")

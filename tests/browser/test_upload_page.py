@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from nurseconv_dagster.store.tables import conversation_uploads
 from tests.fakes.results import CANARY, add_results
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
 SENDER = ("review", "upload", "read")
 
 

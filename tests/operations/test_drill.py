@@ -28,6 +28,7 @@ def roomy(home):
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.system
 def test_a_drill_restores_for_real_and_neither_it_nor_a_killed_one_leaves_a_home_or_a_server(
     roomy, engine, tmp_path, monkeypatch
 ):
