@@ -82,6 +82,10 @@ class Claims:
             UploadBusyError: started by hand while another run holds one of the uploads.
         """
         with transaction(self._engine) as connection:
+            # First the rows, in a statement of their own: an update that waited for a row sees it anew, but the jobs as
+            # they were before it waited. Two deliveries of one stage would both find it unopened.
+            asked = select(uploads.c.id).where(uploads.c.id.in_(list(upload_ids)))
+            connection.execute(asked.order_by(uploads.c.id).with_for_update())
             if run_key is None:
                 self._open_by_hand(connection, upload_ids, run_id, stage)
             self._cancel_asked(connection, upload_ids, run_id)

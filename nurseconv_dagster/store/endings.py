@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from nurseconv_dagster.store.engine import interval
 from nurseconv_dagster.store.tables import conversation_uploads as uploads
@@ -54,6 +54,8 @@ def put_back(connection: Connection, *which: ColumnElement[bool], **facts: Any) 
         which: the uploads.
         facts: further columns to set.
     """
+    # Rows first: an update that waited for one would judge by the jobs as they were before (see `Claims.claim()`).
+    connection.execute(select(uploads.c.id).where(*which).order_by(uploads.c.id).with_for_update())
     values = {"status": "pending", "run_key": None, "run_id": None, "lease_until": None, **facts}
     statement = update(uploads).where(*which).values(updated_at=func.clock_timestamp(), **values)
     return connection.execute(statement).rowcount

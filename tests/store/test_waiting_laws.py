@@ -104,10 +104,26 @@ def test_a_long_queue_is_no_lack_of_progress(engine):
     assert row(engine, upload_id).status == "pending"
 
 
+def wait_until_blocked(engine, n_connections):
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    deadline = time.monotonic() + 30
+    while True:
+        with engine.connect() as connection:
+            if connection.execute(text(waiting)).scalar_one() == n_connections:
+                return
+        assert time.monotonic() < deadline, f"not {n_connections} connections waited for the row"
+        time.sleep(0.02)
+
+
 def test_a_stage_that_is_delivered_twice_is_claimed_once(engine):
-    _, plan = one_planned(engine)
+    upload_id, plan = one_planned(engine)
     with ThreadPoolExecutor(4) as pool:
-        held = list(pool.map(lambda _: claim_plan(engine, plan), range(4)))
+        with engine.begin() as connection:  # holds the row, so that all four have begun before one of them goes on
+            mine = select(conversation_uploads.c.id).where(conversation_uploads.c.id == upload_id)
+            connection.execute(mine.with_for_update())
+            claiming = [pool.submit(claim_plan, engine, plan) for _ in range(4)]
+            wait_until_blocked(engine, 4)
+        held = [future.result() for future in claiming]
     assert sorted(len(item) for item in held) == [0, 0, 0, 1]
     (claim,) = max(held, key=len)
     advance(engine, claim)
@@ -115,6 +131,21 @@ def test_a_stage_that_is_delivered_twice_is_claimed_once(engine):
     assert ids_passed(engine, plan.upload_ids, "run-1", "uploads") == set(plan.upload_ids)
     with engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(processing_jobs)).scalar_one() == 1
+
+
+def test_what_a_worker_has_just_begun_is_not_given_back_behind_its_back(engine):
+    upload_id, plan = one_planned(engine)
+    (claim,) = claim_plan(engine, plan)
+    advance(engine, claim)
+    with ThreadPoolExecutor(2) as pool:
+        with engine.begin() as connection:
+            connection.execute(select(conversation_uploads.c.id).with_for_update())
+            claiming = pool.submit(claim_next, engine, plan)
+            wait_until_blocked(engine, 1)
+            giving_back = pool.submit(waiting(engine, plan).give_back)
+            wait_until_blocked(engine, 2)
+        assert (len(claiming.result()), giving_back.result()) == (1, 0)
+    assert row(engine, upload_id).status == "processing"
 
 
 def test_a_second_delivery_renews_and_releases_nothing_that_the_first_has_in_hand(engine):
