@@ -19,7 +19,7 @@ from tests.api.servers import running_server
 from tests.fakes.results import add_results
 from tests.fakes.sounds import make
 
-pytestmark = [pytest.mark.xdist_group("contract"), pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("contract"), pytest.mark.timeout(3000)]
 STATES = {"pain_level": "answered", "allergies": "denied", "chief_complaint": "conflicting", "medications": "not_asked"}
 EXAMPLES = [pytest.param(6, id="short"), pytest.param(100, id="long", marks=pytest.mark.long)]
 

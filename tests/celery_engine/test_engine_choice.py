@@ -37,6 +37,7 @@ def test_with_redis_stages_go_to_workers_and_without_a_run_does_them_itself():
     assert stage_executor(Settings(_env_file=None)) is in_process_executor
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("address", ["", REDIS])
 def test_definitions_never_import_celery(address):
     code = "import sys, nurseconv_dagster.definitions; print({'celery', 'kombu', 'redis'} & set(sys.modules))"
@@ -136,6 +137,7 @@ def test_a_card_has_one_name_however_it_was_given(monkeypatch, cuda, container, 
     assert compute_device("cuda").endswith(f":cuda:{card}")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("command", "environment", "code", "said"),
     [

@@ -13,6 +13,7 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from tests.marts.conftest import Warehouse
 
+pytestmark = pytest.mark.system
 MONDAY = datetime(2024, 5, 6, 10, tzinfo=UTC)
 NEXT_WEEK = MONDAY + timedelta(days=7)
 WITH_ROW_VERSIONS = ", xmin, ctid"

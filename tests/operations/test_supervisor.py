@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from nurseconv_dagster.operations.home import PROJECT
 
+pytestmark = pytest.mark.system
 COMMAND = [sys.executable, "-W", "ignore", "-m", "tests.fakes.supervised"]
 
 

@@ -21,7 +21,7 @@ from tests.fakes.model_server import ModelServer, always
 from tests.fakes.notes import drop, note
 from tests.system.test_walk import dagster_dump
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster")]
 
 IN_FORCE = ("conversation_uploads", "conversation_transcriptions", "question_answers", "conversation_scores",
             "provider_replies")  # fmt: skip

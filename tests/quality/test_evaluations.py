@@ -15,7 +15,7 @@ from nurseconv_dagster.settings import load_settings
 from tests.quality.test_challenges import rows, walk
 from tests.system.test_walk import dagster_dump
 
-pytestmark = pytest.mark.xdist_group("dagster")
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dagster")]
 
 
 def write_references(folder: Path, n_notes: int, bucket: Path) -> None:
