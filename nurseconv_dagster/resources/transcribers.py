@@ -75,9 +75,8 @@ class TranscriberResource(ConfigurableResource[None]):
             )
             for n_heard, heard in enumerate(heard_in_turn, 1):
                 yield by_id[heard.upload_id], _outcome(heard.result)
-                if n_heard + len(unreadable) == len(
-                    claims
-                ):  # nobody is made to wait for a turn in which nothing is left
+                # Nobody is made to wait for a turn in which nothing is left.
+                if n_heard + len(unreadable) == len(claims):
                     break
         yield from unreadable
 
