@@ -194,8 +194,9 @@ class Claims:
         return func.clock_timestamp() + interval(self._lease_s)
 
     def _open_by_hand(self, connection: Connection, upload_ids: Sequence[UUID], run_id: str, stage: str) -> None:
+        """Their rows are locked already."""
         asked = and_(uploads.c.id.in_(list(upload_ids)), ~was_opened(run_id, stage))
-        rows = connection.execute(select(uploads).where(asked).with_for_update()).all()
+        rows = connection.execute(select(uploads).where(asked)).all()
         busy = [row for row in rows if row.run_id != run_id and _is_held(row)]
         if busy:
             raise UploadBusyError(
